@@ -1,0 +1,1 @@
+"""Where things are: fields, anatomy, builders. Knows no drawing and no physics."""

@@ -1,0 +1,254 @@
+"""Signed distance fields: shapes and the ways to join them.
+
+A `Field` is a function of points that is negative inside, in millimetres, with a box that holds its
+inside. Fields are close to distances near their surface; none is trusted far from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import map_coordinates
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A signed distance function with the box that holds its inside.
+
+    Parameters
+    ----------
+    distance : callable
+        Takes (n, 3) points in mm, returns (n,) signed distances in mm, negative inside.
+    lower, upper : (3,) array
+        Corners of a box that holds every point where the distance is negative, in mm.
+    """
+
+    distance: Callable[[Array], Array]
+    lower: Array
+    upper: Array
+
+    def __call__(self, points: ArrayLike) -> Array:
+        """Return the signed distance at (n, 3) `points`."""
+        return self.distance(np.asarray(points, dtype=np.float64).reshape(-1, 3))
+
+
+def _vec(value: ArrayLike) -> Array:
+    return np.asarray(value, dtype=np.float64)
+
+
+def _norm(v: Array) -> Array:
+    return np.sqrt(np.einsum("ij,ij->i", v, v))
+
+
+def sphere(centre: ArrayLike, radius: float) -> Field:
+    """Return a ball."""
+    c = _vec(centre)
+    return Field(lambda p: _norm(p - c) - radius, c - radius, c + radius)
+
+
+def ellipsoid(centre: ArrayLike, radii: ArrayLike, axes: ArrayLike | None = None) -> Field:
+    """Return an ellipsoid; rows of `axes` (3, 3) are its unit half-axes directions."""
+    c, r = _vec(centre), _vec(radii)
+    a = np.eye(3) if axes is None else _vec(axes)
+
+    def distance(p: Array) -> Array:
+        q = (p - c) @ a.T
+        k0 = _norm(q / r)
+        k1 = _norm(q / r**2)
+        return np.where(k1 > 1e-9, k0 * (k0 - 1.0) / np.maximum(k1, 1e-9), -r.min())
+
+    reach = np.sqrt(((a * r[:, None]) ** 2).sum(axis=0))
+    return Field(distance, c - reach, c + reach)
+
+
+def rounded_cone(a: ArrayLike, b: ArrayLike, radius_a: float, radius_b: float) -> Field:
+    """Return a capsule from `a` to `b` whose radius runs linearly between the ends."""
+    return tube(np.array([_vec(a), _vec(b)]), np.array([radius_a, radius_b]))
+
+
+def tube(points: ArrayLike, radii: ArrayLike) -> Field:
+    """Return a tube round a polyline (n, 3) with radii (n,) at its points, round ends."""
+    pts = _vec(points)
+    rad = np.broadcast_to(_vec(radii), (len(pts),))
+
+    def distance(p: Array) -> Array:
+        best = np.full(len(p), np.inf)
+        for a, b, ra, rb in zip(pts[:-1], pts[1:], rad[:-1], rad[1:], strict=True):
+            ab = b - a
+            t = np.clip((p - a) @ ab / max(float(ab @ ab), 1e-12), 0.0, 1.0)
+            best = np.minimum(best, _norm(p - a - t[:, None] * ab) - (ra + t * (rb - ra)))
+        return best
+
+    big = rad[:, None]
+    return Field(distance, (pts - big).min(axis=0), (pts + big).max(axis=0))
+
+
+def box(centre: ArrayLike, half: ArrayLike, axes: ArrayLike | None = None, rounding: float = 0.0) -> Field:
+    """Return a box of half-sizes `half` (rounding included) along the rows of `axes`."""
+    c, h = _vec(centre), _vec(half)
+    a = np.eye(3) if axes is None else _vec(axes)
+
+    def distance(p: Array) -> Array:
+        q = np.abs((p - c) @ a.T) - (h - rounding)
+        return _norm(np.maximum(q, 0.0)) + np.minimum(q.max(axis=1), 0.0) - rounding
+
+    reach = (np.abs(a) * h[:, None]).sum(axis=0)
+    return Field(distance, c - reach, c + reach)
+
+
+def half_space(point: ArrayLike, normal: ArrayLike) -> Field:
+    """Return the half-space behind a plane; `normal` points out of it. Its box is endless."""
+    c, n = _vec(point), _vec(normal)
+    n = n / np.linalg.norm(n)
+    wide = np.full(3, 1e4)
+    return Field(lambda p: (p - c) @ n, -wide, wide)
+
+
+def union(*fields: Field) -> Field:
+    """Return the union of fields."""
+    return Field(
+        lambda p: np.minimum.reduce([f(p) for f in fields]),
+        np.minimum.reduce([f.lower for f in fields]),
+        np.maximum.reduce([f.upper for f in fields]),
+    )
+
+
+def smooth_union(fields: Sequence[Field], blend: float) -> Field:
+    """Return the union of fields with fillets of radius about `blend` mm."""
+
+    def distance(p: Array) -> Array:
+        out = fields[0](p)
+        for f in fields[1:]:
+            out = _smooth_min(out, f(p), blend)
+        return out
+
+    return Field(
+        distance,
+        np.minimum.reduce([f.lower for f in fields]) - blend,
+        np.maximum.reduce([f.upper for f in fields]) + blend,
+    )
+
+
+def subtract(body: Field, *tools: Field, blend: float = 0.0) -> Field:
+    """Return `body` without `tools`; `blend` mm rounds the new edges."""
+
+    def distance(p: Array) -> Array:
+        out = body(p)
+        for tool in tools:
+            other = -tool(p)
+            out = -_smooth_min(-out, -other, blend) if blend > 0 else np.maximum(out, other)
+        return out
+
+    return Field(distance, body.lower, body.upper)
+
+
+def intersect(a: Field, b: Field, blend: float = 0.0) -> Field:
+    """Return what lies in both fields."""
+
+    def distance(p: Array) -> Array:
+        if blend > 0:
+            return -_smooth_min(-a(p), -b(p), blend)
+        return np.maximum(a(p), b(p))
+
+    return Field(distance, np.maximum(a.lower, b.lower), np.minimum(a.upper, b.upper))
+
+
+def offset(field: Field, amount: float) -> Field:
+    """Return `field` grown by `amount` mm (shrunk where negative)."""
+    grow = max(amount, 0.0)
+    return Field(lambda p: field(p) - amount, field.lower - grow, field.upper + grow)
+
+
+def mirrored(field: Field) -> Field:
+    """Return the mirror image of `field` across the mid-sagittal plane x = 0."""
+    flip = np.array([-1.0, 1.0, 1.0])
+    lower, upper = field.lower * flip, field.upper * flip
+    return Field(lambda p: field(p * flip), np.minimum(lower, upper), np.maximum(lower, upper))
+
+
+def symmetric(field: Field) -> Field:
+    """Return `field`, known for x >= 0, on both sides of the mid-sagittal plane."""
+    fold = np.array([1.0, 0.0, 0.0])
+
+    def distance(p: Array) -> Array:
+        return field(np.where(fold > 0, np.abs(p), p))
+
+    reach = max(abs(field.lower[0]), abs(field.upper[0]))
+    lower, upper = field.lower.copy(), field.upper.copy()
+    lower[0], upper[0] = -reach, reach
+    return Field(distance, lower, upper)
+
+
+def placed(field: Field, rotation: ArrayLike, origin: ArrayLike) -> Field:
+    """Return `field` moved so that its local point q stands at `rotation @ q + origin`."""
+    r, o = _vec(rotation), _vec(origin)
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+    world = (field.lower + corners * (field.upper - field.lower)) @ r.T + o
+    return Field(lambda p: field((p - o) @ r), world.min(axis=0), world.max(axis=0))
+
+
+def sampled(field: Field, spacing: float = 0.8, margin: float = 6.0) -> Field:
+    """Return a fast copy of `field`: sampled on a grid, trilinear inside it.
+
+    Beyond `margin` mm around the field's box the value is that of the nearest edge plus the distance to it.
+    """
+    lower = field.lower - margin
+    shape = np.ceil((field.upper + margin - lower) / spacing).astype(int) + 1
+    axes = [lower[i] + spacing * np.arange(shape[i]) for i in range(3)]
+    values = np.empty(tuple(shape), dtype=np.float32)
+    yz = np.stack(np.meshgrid(axes[1], axes[2], indexing="ij"), axis=-1).reshape(-1, 2)
+    for i, x in enumerate(axes[0]):
+        plane = np.column_stack([np.full(len(yz), x), yz])
+        values[i] = field(plane).reshape(shape[1], shape[2])
+    return from_grid(values, lower, spacing, field.lower, field.upper)
+
+
+def from_grid(values: NDArray[np.float32], origin: Array, spacing: float, lower: Array, upper: Array) -> Field:
+    """Return a field that reads `values` (nx, ny, nz), node (0, 0, 0) at `origin`."""
+    top = origin + spacing * (np.array(values.shape) - 1)
+
+    def distance(p: Array) -> Array:
+        inside = np.clip(p, origin, top)
+        near = map_coordinates(values, ((inside - origin) / spacing).T, order=1, mode="nearest")
+        return near.astype(np.float64) + _norm(p - inside)
+
+    return Field(distance, np.asarray(lower, float), np.asarray(upper, float))
+
+
+def gradient(field: Field, points: ArrayLike, step: float = 0.05) -> Array:
+    """Return unit gradients (n, 3) of `field` at `points`: outward normals at its surface."""
+    p = _vec(points).reshape(-1, 3)
+    g = np.empty_like(p)
+    for i in range(3):
+        d = np.zeros(3)
+        d[i] = step
+        g[:, i] = field(p + d) - field(p - d)
+    return g / np.maximum(_norm(g), 1e-12)[:, None]
+
+
+def project(field: Field, points: ArrayLike, level: float = 0.0, steps: int = 8) -> Array:
+    """Return `points` moved along the gradient to where the field equals `level`."""
+    p = _vec(points).reshape(-1, 3).copy()
+    for _ in range(steps):
+        g = np.empty_like(p)
+        for i in range(3):
+            d = np.zeros(3)
+            d[i] = 0.05
+            g[:, i] = (field(p + d) - field(p - d)) / 0.1
+        square = np.maximum(np.einsum("ij,ij->i", g, g), 0.05)
+        move = np.clip((field(p) - level) / square, -8.0, 8.0)
+        p -= move[:, None] * g
+    return p
+
+
+def _smooth_min(a: Array, b: Array, blend: float) -> Array:
+    """Polynomial smooth minimum (Quilez, 2013): exact where a and b differ by over `blend`."""
+    if blend <= 0:
+        return np.minimum(a, b)
+    h = np.maximum(blend - np.abs(a - b), 0.0) / blend
+    return np.minimum(a, b) - h * h * blend * 0.25

@@ -1,0 +1,1 @@
+"""Inion: an ultrasound-guided injection simulator for the head and neck."""
