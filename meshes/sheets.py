@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 
-from meshes.curves import arc_length, catmull_rom
+from meshes.curves import arc_length, catmull_rom, profile
 from meshes.fields import Field, gradient
 
 Array = NDArray[np.float64]
@@ -39,15 +39,13 @@ class Sheet:
     half_mm: Array
     tendon: Array
 
-    def field(self, neighbours: int = 6) -> Field:
+    def field(self, neighbours: int = 8) -> Field:
         """Return the sheet as a field, rounded at its edges."""
         cloud, normals, half, _ = self._cloud()
         tree = cKDTree(cloud)
 
         def distance(p: Array) -> Array:
-            gap, near = tree.query(p, k=neighbours, workers=-1)
-            weight = 1.0 / np.maximum(gap, 0.05) ** 2
-            weight /= weight.sum(axis=1, keepdims=True)
+            near, weight = _weights(tree, p, neighbours)
             centre = np.einsum("ij,ijk->ik", weight, cloud[near])
             normal = np.einsum("ij,ijk->ik", weight, normals[near])
             normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
@@ -55,7 +53,7 @@ class Sheet:
             across = np.einsum("ij,ij->i", d, normal)
             beside = np.linalg.norm(d - across[:, None] * normal, axis=1)
             beside = np.maximum(beside - self._pitch(), 0.0)
-            return np.hypot(across, beside) - np.einsum("ij,ij->i", weight, half[near])
+            return np.asarray(np.hypot(across, beside) - np.einsum("ij,ij->i", weight, half[near]))
 
         reach = float(half.max()) + 1.0
         return Field(distance, cloud.min(axis=0) - reach, cloud.max(axis=0) + reach)
@@ -64,9 +62,7 @@ class Sheet:
         """Return fibre directions (n, 3), grain (n, 2) mm and tendon share (n,) at `points`."""
         cloud, _, _, along = self._cloud()
         grain = self._grain().reshape(-1, 2)
-        gap, near = cKDTree(cloud).query(np.asarray(points), k=4, workers=-1)
-        weight = 1.0 / np.maximum(gap, 0.05) ** 2
-        weight /= weight.sum(axis=1, keepdims=True)
+        near, weight = _weights(cKDTree(cloud), np.asarray(points, dtype=np.float64), 6)
         direction = np.einsum("ij,ijk->ik", weight, along[near])
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
         share = np.einsum("ij,ij->i", weight, self.tendon.reshape(-1)[near])
@@ -94,10 +90,13 @@ class Sheet:
 def loft(
     rows: Sequence[ArrayLike],
     *,
-    thickness: Sequence[tuple[float, float]],
+    thickness: Sequence[tuple[float, float]] | ArrayLike,
+    breadth: Sequence[tuple[float, float]] | None = None,
     edge: float = 0.25,
     edge_share: float = 0.35,
     tendon: tuple[float, float] = (0.0, 0.0),
+    tendon_breadth: Sequence[tuple[float, float, float]] | None = None,
+    aligned: bool = False,
     step_mm: float = 1.2,
 ) -> Sheet:
     """Return a sheet through `rows`, each a curve across the fibres, from origin to insertion.
@@ -105,54 +104,115 @@ def loft(
     Parameters
     ----------
     rows : sequence of (k, 3) arrays
-        At least two; each is smoothed and divided evenly, so fibre j joins point j of every row.
-    thickness : sequence of (fraction along, mm)
-        Full thickness at fractions 0 to 1 of the fibres' length.
+        At least two. Fibre j joins the points at the same share of the length of every row; if `aligned`,
+        all rows have k points and point j of every row lies on one fibre.
+    thickness : sequence of (fraction along, mm), or (rows, k) array
+        Full thickness at fractions 0 to 1 of the fibres' length; of aligned rows also at every point.
+    breadth : sequence of (fraction across, factor), optional
+        Factor on the thickness over the breadth, from the first to the last point of a row.
     edge : float
         Width, as a share of the breadth, over which the side edges thin down to `edge_share`.
     edge_share : float
         Share of the thickness left at the side edges.
     tendon : (float, float)
         Shares of the length that are tendon at origin and insertion.
+    tendon_breadth : sequence of (fraction across, factor at origin, factor at insertion), optional
+        Factors on `tendon` over the breadth.
+    aligned : bool
+        Whether the points of the rows correspond one to one.
     step_mm : float
         Grid step.
     """
-    smooth = [catmull_rom(r, 0.5) for r in rows]
-    breadth = max(arc_length(r)[-1] for r in smooth)
-    n_across = max(int(breadth / step_mm) + 1, 5)
-    even = np.array([_divide(r, n_across) for r in smooth])
+    smooth = _aligned_rows(rows) if aligned else [catmull_rom(r, 0.5) for r in rows]
+    widest = max(arc_length(r)[-1] for r in smooth)
+    n_across = max(int(widest / step_mm) + 1, 5)
+    even = np.array([_pick(r, n_across) if aligned else _divide(r, n_across) for r in smooth])
     fibres = [catmull_rom(even[:, j], 0.5) for j in range(n_across)]
-    length = max(arc_length(f)[-1] for f in fibres)
-    n_along = max(int(length / step_mm) + 1, 5)
+    n_along = max(int(max(arc_length(f)[-1] for f in fibres) / step_mm) + 1, 5)
     points = np.stack([_divide(f, n_along) for f in fibres], axis=1)
     u, v = np.linspace(0, 1, n_along), np.linspace(0, 1, n_across)
-    stations = np.array(thickness, dtype=np.float64)
-    along = PchipInterpolator(stations[:, 0], stations[:, 1])(u)
+    thick = _thickness(np.asarray(thickness, dtype=np.float64), rows, even, u, v, aligned)
     side = np.clip(np.minimum(v, 1 - v) / max(edge, 1e-6), 0, 1)
     across = edge_share + (1 - edge_share) * np.sin(side * np.pi / 2)
-    ends = np.maximum(_ramp(u, tendon[0]), _ramp(1 - u, tendon[1]))
-    return Sheet(points, 0.5 * np.outer(along, across), np.outer(ends, np.ones(n_across)))
+    if breadth is not None:
+        across = across * profile([b[0] for b in breadth], [b[1] for b in breadth], v)
+    return Sheet(points, 0.5 * thick * across[None, :], _tendon(u, v, tendon, tendon_breadth))
+
+
+def _aligned_rows(rows: Sequence[ArrayLike]) -> list[Array]:
+    """Resample rows of k points each so that equal indices mean the same share across."""
+    grid = np.array([np.asarray(r, dtype=np.float64) for r in rows])
+    v = _shares(grid)
+    fine = np.linspace(0, 1, 400)
+    return [np.column_stack([PchipInterpolator(v, row[:, i])(fine) for i in range(3)]) for row in grid]
+
+
+def _shares(grid: Array) -> Array:
+    """Return the mean share of the breadth (k,) at which the points of aligned rows (n, k, 3) lie."""
+    steps = np.linalg.norm(np.diff(grid, axis=1), axis=-1).mean(axis=0)
+    return np.asarray(np.concatenate([[0.0], np.cumsum(steps)]) / steps.sum())
+
+
+def _pick(line: Array, n: int) -> Array:
+    return line[np.round(np.linspace(0, len(line) - 1, n)).astype(int)]
+
+
+def _thickness(table: Array, rows: Sequence[ArrayLike], even: Array, u: Array, v: Array, aligned: bool) -> Array:
+    """Return the full thickness (n_along, n_across) from stations along, or from a value at every aligned point."""
+    if not (aligned and table.shape == (len(rows), len(np.asarray(rows[0])))):
+        return np.outer(profile(table[:, 0], table[:, 1], u), np.ones(len(v)))
+    at = _shares(np.array([np.asarray(r, dtype=np.float64) for r in rows]))
+    per_row = np.array([profile(at, row, v) for row in table])
+    out = np.empty((len(u), len(v)))
+    for j in range(len(v)):
+        s = arc_length(even[:, j])
+        out[:, j] = profile(s / s[-1], per_row[:, j], u)
+    return out
+
+
+def _tendon(u: Array, v: Array, share: tuple[float, float], factors: Sequence[tuple[float, float, float]] | None) -> Array:
+    table = np.array(factors if factors is not None else [(0, 1, 1), (1, 1, 1)], dtype=np.float64)
+    start, end = (share[i] * profile(table[:, 0], table[:, i + 1], v) for i in (0, 1))
+    return np.stack([np.maximum(_ramp(u, a), _ramp(1 - u, b)) for a, b in zip(start, end, strict=True)], axis=1)
 
 
 def wrap(
-    sheet: Sheet, beneath: Field | None, above: Field | None = None, *, gap: float = 0.2, cover: float = 2.0, rounds: int = 12
+    sheet: Sheet,
+    beneath: Field | None,
+    above: Field | None = None,
+    *,
+    gap: float = 0.2,
+    cover: float = 2.0,
+    rounds: int = 12,
+    settle: float = 0.0,
 ) -> Sheet:
     """Return `sheet` lifted out of `beneath` and pressed under `above`, smooth between.
 
-    `gap` mm is kept to what lies beneath, `cover` mm of tissue to the surface `above` (the skin).
+    `gap` mm is kept to what lies beneath (less than nothing: the sheet sinks in), `cover` mm of tissue to
+    the surface `above` (the skin). Points that stand higher than that over what lies beneath, but no more
+    than `settle` mm, come down onto it.
     """
     points = sheet.points.copy()
     half = sheet.half_mm.reshape(-1)
     for _ in range(rounds):
         flat = points.reshape(-1, 3)
         if beneath is not None:
-            short = np.maximum(half + gap - beneath(flat), 0.0)
-            flat = flat + (np.minimum(short, 4.0)[:, None]) * gradient(beneath, flat, 0.3)
+            short = half + gap - beneath(flat)
+            down = np.where(short > -settle, short, 0.0)
+            move = np.clip(np.where(short > 0, short, 0.5 * down), -2.0, 4.0)
+            flat = flat + move[:, None] * gradient(beneath, flat, 0.3)
         if above is not None:
             over = np.maximum(above(flat) + half + cover, 0.0)
             flat = flat - (np.minimum(over, 4.0)[:, None]) * gradient(above, flat, 0.3)
         points = _relaxed(flat.reshape(points.shape))
     return Sheet(points, sheet.half_mm, sheet.tendon)
+
+
+def _weights(tree: cKDTree, p: Array, k: int) -> tuple[NDArray[np.int64], Array]:
+    """Return the nearest grid points (n, k) and their weights, which fall to nothing at the last: no jumps."""
+    gap, near = tree.query(p, k=k + 1, workers=-1)
+    weight = (1.0 - (gap[:, :k] / np.maximum(gap[:, k:], 1e-9)) ** 2) ** 2 + 1e-9
+    return near[:, :k], weight / weight.sum(axis=1, keepdims=True)
 
 
 def _relaxed(points: Array) -> Array:

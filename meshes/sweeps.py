@@ -41,20 +41,29 @@ class Sweep:
         """Return the sweep as a field."""
         tree = cKDTree(self.axis)
         along = tangents(self.axis)
-        thick_dir = np.cross(along, self.width_dir)
+        step = float(np.linalg.norm(np.diff(self.axis, axis=0), axis=1).mean())
 
         def distance(p: Array) -> Array:
             _, i = tree.query(p, workers=-1)
-            d = p - self.axis[i]
-            t = np.einsum("ij,ij->i", d, along[i])
-            w = np.einsum("ij,ij->i", d, self.width_dir[i])
-            h = np.einsum("ij,ij->i", d, thick_dir[i])
-            inner = (i > 0) & (i < len(self.axis) - 1)
-            t = np.where(inner, 0.0, t)
-            rw, rh = self.half_width[i], self.half_thick[i]
-            k0 = np.sqrt((w / rw) ** 2 + (h / rh) ** 2 + (t / np.minimum(rw, rh)) ** 2)
-            k1 = np.sqrt((w / rw**2) ** 2 + (h / rh**2) ** 2 + (t / np.minimum(rw, rh) ** 2) ** 2)
-            return np.where(k1 > 1e-9, k0 * (k0 - 1.0) / np.maximum(k1, 1e-9), -np.minimum(rw, rh))
+            t = np.einsum("ij,ij->i", p - self.axis[i], along[i]) / step
+            station = np.clip(i + t, 0, len(self.axis) - 1)
+            low = np.minimum(station.astype(np.int64), len(self.axis) - 2)
+            part = station - low
+
+            def at(values: Array) -> Array:
+                f = part[:, None] if values.ndim == 2 else part
+                return np.asarray(values[low] * (1 - f) + values[low + 1] * f)
+
+            wide, forward = at(self.width_dir), at(along)
+            d = p - at(self.axis)
+            over = np.einsum("ij,ij->i", d, forward) * ((station <= 0) | (station >= len(self.axis) - 1))
+            w = np.einsum("ij,ij->i", d, wide)
+            h = np.einsum("ij,ij->i", d, np.cross(forward, wide))
+            rw, rh = at(self.half_width), at(self.half_thick)
+            cap = np.minimum(rw, rh)
+            k0 = np.sqrt((w / rw) ** 2 + (h / rh) ** 2 + (over / cap) ** 2)
+            k1 = np.sqrt((w / rw**2) ** 2 + (h / rh**2) ** 2 + (over / cap**2) ** 2)
+            return np.asarray(np.where(k1 > 1e-9, k0 * (k0 - 1.0) / np.maximum(k1, 1e-9), -cap))
 
         reach = float(max(self.half_width.max(), self.half_thick.max())) + 0.5
         return Field(distance, self.axis.min(axis=0) - reach, self.axis.max(axis=0) + reach)

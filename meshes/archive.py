@@ -1,0 +1,143 @@
+"""The prebuilt model: an `Anatomy` in one compact file.
+
+Vertices are kept as 16-bit steps of the model's box (about 0.006 mm), normals and fibres as signed
+bytes, so that the shipped model stays small and loads in well under a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meshes.model import Anatomy, Structure, SurfaceMesh
+
+Array = NDArray[np.float64]
+FORMAT = 1
+STEPS = 65535
+SHIPPED = "model.inion"
+_FIELDS = ("key", "side", "kind", "tissue", "ta2", "latin", "fma", "sources", "evidence")
+
+
+def write_archive(anatomy: Anatomy, path: str | Path) -> None:
+    """Write `anatomy` to `path`; the file appears whole or not at all."""
+    target = Path(path)
+    meshes = [s.mesh for s in anatomy.structures.values()]
+    lower = np.min([m.vertices_mm.min(axis=0) for m in meshes], axis=0)
+    upper = np.max([m.vertices_mm.max(axis=0) for m in meshes], axis=0)
+    head: dict[str, Any] = {"format": FORMAT, "name": anatomy.name, "meta": dict(anatomy.meta), "structures": []}
+    head |= {"lower": lower.tolist(), "upper": upper.tolist()}
+    head["landmarks"] = {k: np.round(v, 4).tolist() for k, v in anatomy.landmarks.items()}
+    arrays: dict[str, NDArray[Any]] = {f"curve/{k}": v.astype(np.float32) for k, v in anatomy.curves.items()}
+    for s in anatomy.structures.values():
+        head["structures"].append({k: getattr(s, k) for k in _FIELDS} | {"branches": list(s.branches)})
+        arrays |= {f"{s.key}/{k}": v for k, v in _packed(s, lower, upper).items()}
+    temporary = target.with_name(target.name + ".part")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            _put(archive, "head.json", json.dumps(head, indent=0, sort_keys=True).encode())
+            for name, value in arrays.items():
+                _put(archive, name, _npy(value))
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_archive(path: str | Path) -> Anatomy:
+    """Return the anatomy kept in `path`.
+
+    Raises
+    ------
+    ValueError
+        If the file is not an archive of this format.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            head = json.loads(archive.read("head.json"))
+            arrays = {n: np.load(io.BytesIO(archive.read(n)), allow_pickle=False) for n in archive.namelist() if n != "head.json"}
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
+        raise ValueError(f"{path} is not a model file of Inion ({error}). Make one with `inion build`.") from error
+    if head.get("format") != FORMAT:
+        raise ValueError(f"{path} has format {head.get('format')!r}, not {FORMAT}. Make it anew with `inion build`.")
+    lower, upper = np.array(head["lower"]), np.array(head["upper"])
+    structures = [_unpacked(row, arrays, lower, upper) for row in head["structures"]]
+    curves = {n.removeprefix("curve/"): v for n, v in arrays.items() if n.startswith("curve/")}
+    return Anatomy.of(head["name"], structures, head["landmarks"], curves, head["meta"])
+
+
+def shipped_path() -> Path:
+    """Return the path of the model that comes with the package."""
+    return Path(str(files("meshes") / "data" / SHIPPED))
+
+
+def digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _packed(s: Structure, lower: Array, upper: Array) -> Mapping[str, NDArray[Any]]:
+    mesh = s.mesh
+    order = np.uint16 if len(mesh.vertices_mm) <= STEPS else np.uint32
+    steps = np.round((mesh.vertices_mm - lower) / (upper - lower) * STEPS).astype(np.uint16)
+    out: dict[str, NDArray[Any]] = {"vertices": steps, "faces": mesh.faces.astype(order), "normals": _bytes(mesh.normals)}
+    if mesh.fibres is not None:
+        out["fibres"] = _bytes(mesh.fibres)
+    if mesh.grain is not None:
+        out["grain"] = mesh.grain.astype(np.float16)
+    if mesh.tendon is not None:
+        out["tendon"] = np.round(mesh.tendon * 255).astype(np.uint8)
+    if s.centerline is not None and s.radius_mm is not None:
+        out["centerline"], out["radius"] = s.centerline.astype(np.float32), s.radius_mm.astype(np.float32)
+    return out | {f"branch/{k}": v.astype(np.float32) for k, v in s.branches.items()}
+
+
+def _unpacked(row: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], lower: Array, upper: Array) -> Structure:
+    def read(name: str, scale: float = 1.0) -> Array | None:
+        value = arrays.get(f"{row['key']}/{name}")
+        return None if value is None else value.astype(np.float64) / scale
+
+    def required(name: str) -> NDArray[Any]:
+        return arrays[f"{row['key']}/{name}"]
+
+    vertices = lower + required("vertices").astype(np.float64) * ((upper - lower) / STEPS)
+    mesh = SurfaceMesh(
+        vertices, required("faces").astype(np.int64), _unit(required("normals").astype(np.float64)),
+        _maybe_unit(read("fibres")), read("grain"), read("tendon", 255.0),
+    )  # fmt: skip
+    fields = {k: row[k] for k in _FIELDS} | {"sources": tuple(row["sources"])}
+    branches = {name: required(f"branch/{name}").astype(np.float64) for name in row["branches"]}
+    return Structure(**fields, mesh=mesh, centerline=read("centerline"), radius_mm=read("radius"), branches=branches)
+
+
+def _bytes(unit: Array) -> NDArray[np.int8]:
+    return np.round(np.clip(unit, -1, 1) * 127).astype(np.int8)
+
+
+def _unit(v: Array) -> Array:
+    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9))
+
+
+def _maybe_unit(v: Array | None) -> Array | None:
+    return None if v is None else _unit(v)
+
+
+def _npy(value: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, value, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _put(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Write a member with a fixed date, so that equal models give equal files."""
+    info = zipfile.ZipInfo(name, date_time=(2020, 1, 1, 0, 0, 0))
+    info.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(info, content)

@@ -1,0 +1,213 @@
+"""Measurements of an anatomy, each a function of (subject, side) named in `data/literature.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meshes.curves import arc_length
+from meshes.model import Anatomy, Structure
+from meshes.points import load_table
+from meshes.surface import SurfaceQuery
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An anatomy with the search trees of its surfaces, made when first asked for."""
+
+    anatomy: Anatomy
+    _trees: dict[str, SurfaceQuery] = field(default_factory=dict, repr=False)
+
+    def query(self, key: str) -> SurfaceQuery:
+        """Return the search trees of a structure."""
+        if key not in self._trees:
+            self._trees[key] = SurfaceQuery(self.anatomy[key].mesh)
+        return self._trees[key]
+
+    def eop(self, point: Array) -> tuple[float, float]:
+        """Return (lateral, inferior) of a point from the inion, mm, as cadaver studies report it."""
+        return abs(float(point[0])), float(self.anatomy.landmark("inion")[2] - point[2])
+
+    def skin_depth(self, point: Array) -> float:
+        """Return the shortest distance from a point to the skin, mm."""
+        return -float(self.query("skin").signed_distance(point[None])[0])
+
+
+Measure = Callable[[Subject, str], float]
+
+
+def _line(s: Subject, key: str) -> tuple[Structure, Array, Array]:
+    structure = s.anatomy[key]
+    if structure.centerline is None or structure.radius_mm is None:
+        raise ValueError(f"{key} has no centreline.")
+    return structure, structure.centerline, structure.radius_mm
+
+
+def gon_bend(s: Subject, side: str) -> Array:
+    """Return where the greater occipital nerve rounds the lower border of obliquus capitis inferior."""
+    _, line, _ = _line(s, f"greater_occipital_nerve_{side}")
+    return np.asarray(line[np.argmin(line[:, 2])])
+
+
+def gon_exit(s: Subject, side: str, muscle: str) -> Array:
+    """Return where the nerve last leaves a muscle that it pierces."""
+    _, line, _ = _line(s, f"greater_occipital_nerve_{side}")
+    inside = np.flatnonzero(s.query(f"{muscle}_{side}").contains(line))
+    if not len(inside):
+        raise ValueError(f"greater_occipital_nerve_{side} does not pierce {muscle}.")
+    return np.asarray(line[inside[-1]])
+
+
+def crossing(s: Subject, key: str, side: str) -> int:
+    """Return the index of a path's point nearest to the superior nuchal line of its side, seen from behind."""
+    _, line, _ = _line(s, f"{key}_{side}")
+    nuchal = s.anatomy.curve(f"superior_nuchal_line_{side}")
+    order = np.argsort(nuchal[:, 0])
+    height = np.interp(line[:, 0], nuchal[order, 0], nuchal[order, 2])
+    above = line[:, 2] - height
+    late = np.flatnonzero((above[:-1] < 0) & (above[1:] >= 0))
+    return int(late[-1] + 1) if len(late) else int(np.argmin(np.abs(above)))
+
+
+def at_nuchal_line(s: Subject, key: str, side: str) -> Array:
+    """Return where a path crosses the superior nuchal line."""
+    _, line, _ = _line(s, f"{key}_{side}")
+    return np.asarray(line[crossing(s, key, side)])
+
+
+def gon_c2_point(s: Subject, side: str) -> Array:
+    """Return the nerve on the dorsal face of obliquus capitis inferior, midway up it."""
+    _, line, _ = _line(s, f"greater_occipital_nerve_{side}")
+    start = int(np.argmin(line[:, 2]))
+    oci = s.query(f"obliquus_capitis_inferior_{side}").signed_distance(line)
+    on = [i for i in range(start, len(line)) if oci[i] < 4.0]
+    return np.asarray(line[on[len(on) // 2]])
+
+
+def gon_depth_c2(s: Subject, side: str) -> float:
+    """Depth at C2 under the probe: the uncompressed depth times the compression of section 1.4."""
+    return s.skin_depth(gon_c2_point(s, side)) * float(load_table("literature")["compression"]["factor"])
+
+
+def gon_gap_to_artery(s: Subject, side: str) -> float:
+    """Smallest gap between the walls of nerve and occipital artery within 6 mm of the nuchal line."""
+    _, nerve, rn = _line(s, f"greater_occipital_nerve_{side}")
+    _, artery, ra = _line(s, f"occipital_artery_{side}")
+    here = nerve[crossing(s, "greater_occipital_nerve", side)]
+    n, a = np.linalg.norm(nerve - here, axis=1) < 6, np.linalg.norm(artery - here, axis=1) < 14
+    gap = np.linalg.norm(nerve[n][:, None] - artery[a][None], axis=2) - rn[n][:, None] - ra[a][None]
+    return float(gap.min())
+
+
+def ton_at_trapezius(s: Subject, side: str) -> Array:
+    """Return where the third occipital nerve leaves trapezius."""
+    _, line, _ = _line(s, f"third_occipital_nerve_{side}")
+    depth = s.query(f"trapezius_{side}").signed_distance(line)
+    near = np.flatnonzero(depth < 0.5)
+    return np.asarray(line[near[-1] if len(near) else np.argmin(depth)])
+
+
+def lon_emergence(s: Subject, side: str) -> float:
+    """Distance from the midline where the lesser occipital nerve meets the border of sternocleidomastoid."""
+    _, line, _ = _line(s, f"lesser_occipital_nerve_{side}")
+    skin = -s.query("skin").signed_distance(line)
+    scm = s.query(f"sternocleidomastoid_{side}").signed_distance(line)
+    out = [i for i in range(len(line)) if scm[i] < 3.5 and line[i, 2] < -40]
+    return abs(float(line[out[-1] if out else int(np.argmin(skin)), 0]))
+
+
+def section_area(mesh_query: SurfaceQuery, origin: Array, normal: Array) -> tuple[float, float]:
+    """Return the area (mm2) and the perimeter (mm) of a surface's section by a plane, its largest loop."""
+    import trimesh
+
+    mesh = trimesh.Trimesh(mesh_query.mesh.vertices_mm, mesh_query.mesh.faces, process=False)
+    loops = mesh.section(plane_origin=origin, plane_normal=normal)
+    if loops is None:
+        return 0.0, 0.0
+    flat, _ = loops.to_2D()
+    outer = [np.asarray(p) for p in flat.discrete]
+    areas = [0.5 * abs(float(np.sum(p[:-1, 0] * p[1:, 1] - p[1:, 0] * p[:-1, 1]))) for p in outer]
+    best = int(np.argmax(areas))
+    return areas[best], float(arc_length(np.column_stack([outer[best], np.zeros(len(outer[best]))]))[-1])
+
+
+def oci_axis(s: Subject, side: str) -> tuple[Array, Array, float]:
+    """Return centre, unit axis and length of obliquus capitis inferior between its ends."""
+    vertices = s.anatomy[f"obliquus_capitis_inferior_{side}"].mesh.vertices_mm
+    centre = vertices.mean(axis=0)
+    axis = np.linalg.svd(vertices - centre, full_matrices=False)[2][0]
+    along = (vertices - centre) @ axis
+    return centre + axis * 0.5 * (along.max() + along.min()), axis, float(np.ptp(along))
+
+
+def oci_area(s: Subject, side: str) -> float:
+    """Largest section of obliquus capitis inferior square to its axis in its middle third."""
+    centre, axis, length = oci_axis(s, side)
+    query = s.query(f"obliquus_capitis_inferior_{side}")
+    return max(section_area(query, centre + axis * t * length, axis)[0] for t in np.linspace(-0.17, 0.17, 5))
+
+
+def oci_thickness(s: Subject, side: str) -> float:
+    """Thickness of obliquus capitis inferior along the depth direction where the nerve crosses it."""
+    point = gon_c2_point(s, side)
+    skin, _ = s.query("skin").closest(point[None])
+    inward = point - skin[0]
+    hits, _ = s.query(f"obliquus_capitis_inferior_{side}").ray(skin[0], inward, 90.0)
+    return float(hits[-1] - hits[0]) if len(hits) > 1 else 0.0
+
+
+def va_on_c1(s: Subject, side: str) -> tuple[Array, Array]:
+    """Return the points and radii of the horizontal part of the vertebral artery behind the lateral mass of C1."""
+    _, line, radius = _line(s, f"vertebral_artery_{side}")
+    foramen = s.anatomy.landmark(f"c1_transverse_foramen_{side}")
+    start = int(np.argmin(np.linalg.norm(line - foramen, axis=1)))
+    after = np.arange(start, len(line))
+    on = after[line[after, 2] > foramen[2] + 3]
+    # the horizontal part ends where the artery turns up through the membrane, at its most posterior point's medial side
+    end = on[line[on, 2] <= -30]
+    return line[end], radius[end]
+
+
+def c2_to_va_loop(s: Subject, side: str) -> float:
+    """From the C2 spinous tip to the nearest (medial) face of the distal loop of the vertebral artery."""
+    line, radius = va_on_c1(s, side)
+    loop = np.argmin(line[:, 1])
+    return float(np.linalg.norm(line[loop] - s.anatomy.landmark("c2_spinous_tip")) - radius[loop])
+
+
+def endplate_tilt(s: Subject, key: str) -> float:
+    """Forward tilt (deg) of the lower endplate of a vertebra's body from the horizontal plane."""
+    mesh = s.anatomy[key].mesh
+    body = s.anatomy.landmark({"axis": "c2_body", "seventh_cervical_vertebra": "c7_body"}[key])
+    v, n = mesh.vertices_mm, mesh.normals
+    plate = (np.abs(v[:, 0]) < 6) & (np.abs(v[:, 1] - body[1]) < 8) & (n[:, 2] < -0.75) & (v[:, 2] < body[2] - 2)
+    if plate.sum() < 8:
+        raise ValueError(f"{key} shows no lower endplate.")
+    slope = np.polyfit(v[plate, 1], v[plate, 2], 1)[0]
+    return float(-np.rad2deg(np.arctan(slope)))
+
+
+def csf_depth(s: Subject, side: str) -> float:
+    """Gap behind the cord between cord and dura halfway between the C1 arch and the C2 lamina."""
+    c1, c2 = s.anatomy.landmark("c1_posterior_tubercle"), s.anatomy.landmark("c2_spinous_tip")
+    level = 0.5 * (c1[2] - 4 + c2[2] + 14)
+    start = np.array([0.0, -60.0, level])
+    cord, _ = s.query("spinal_cord").ray(start, [0, 1, 0], 90)
+    dura, _ = s.query("spinal_dura_mater").ray(start, [0, 1, 0], 90)
+    return float(cord[0] - dura[0])
+
+
+def bone_at(s: Subject, start: Array, inward: Array) -> float:
+    """Thickness of the cranium where a ray from outside first meets it."""
+    hits, _ = s.query("cranium").ray(start, inward, 80.0)
+    return float(hits[1] - hits[0]) if len(hits) > 1 else 0.0
+
+
+def extent(s: Subject, key: str, axis: int) -> float:
+    """Extent of a structure along an axis."""
+    return float(np.ptp(s.anatomy[key].mesh.vertices_mm[:, axis]))

@@ -1,0 +1,126 @@
+"""The skin of head, neck and shoulders, without the auricles, as one field and as parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline, RBFInterpolator
+from scipy.ndimage import map_coordinates, spline_filter
+
+from meshes.charts import LevelChart, RadiusChart
+from meshes.fields import Field, half_space, intersect, smooth_union, symmetric
+from meshes.parts import Part
+from meshes.points import FLIP, load_table
+
+Array = NDArray[np.float64]
+SPACING = 1.2
+FACES = 76_000
+CORRECTION_STEP = 5.0  # mm between nodes of the grid that holds the correction
+CORRECTION_REACH = 26.0  # mm over which the correction at one named point fades
+
+
+@cache
+def skin_parts() -> list[Part]:
+    """Return the skin (median) and the auricle (right), in this order."""
+    table = load_table("skin")
+    sources = tuple(dict.fromkeys(s for name in ("head", "neck", "shoulder") for s in table[name]["sources"]))
+    return [Part("skin", skin_field(), SPACING, FACES, sources=sources, evidence="DERIVED")]
+
+
+@cache
+def skin_field() -> Field:
+    """Return the skin without the auricles: negative inside, in mm, exact to its named points."""
+    return envelope_field()
+
+
+@cache
+def envelope_field() -> Field:
+    """Return head, neck and shoulders with the broad forms of the face, cut flat below."""
+    table = load_table("skin")
+    size = table["envelope"]
+    joined = _joined(table)
+    goals = np.array([p for part in ("head", "neck", "shoulder") for name, p in table[part]["points"].items() if "core" not in name])
+    corrected = _corrected(joined, goals.astype(np.float64), float(size["cut_z"]))
+    floor = half_space([0, 0, size["cut_z"]], [0, 0, -1])
+    bust = intersect(corrected, floor, blend=size["cut_rounding"])
+    lower = np.array([-214.0, -120.0, size["cut_z"]])
+    return symmetric(Field(bust.distance, lower, np.array([214.0, 130.0, 128.0])))
+
+
+def _joined(table: Mapping[str, Any]) -> Field:
+    """Return the three charts smoothly joined, as they stand."""
+    size = table["envelope"]
+    head = RadiusChart.through(table["head"]["centre"], _both(table["head"]["points"])).field()
+    neck = LevelChart.through(_smooth_axis(table["neck"]["axis"]), _both(table["neck"]["points"])).field(reach=220.0)
+    neck = intersect(_unit_slope(neck), half_space([0, 0, size["neck_top_z"]], [0, 0, 1]), blend=10.0)
+    neck_and_head = smooth_union([_unit_slope(head), neck], size["head_neck_blend"])
+    return smooth_union([neck_and_head, _unit_slope(_shoulders(table))], size["neck_shoulder_blend"])
+
+
+def _shoulders(table: Mapping[str, Any]) -> Field:
+    """Return the shoulders: a level chart laid on its side, its levels running along x."""
+    height = float(table["envelope"]["shoulder_axis_z"])
+    points = _both(table["shoulder"]["points"])
+    lying = np.column_stack([points[:, 2] - height, points[:, 1], points[:, 0]])
+    chart = LevelChart.through(_smooth_axis(table["shoulder"]["axis"]), np.vstack([lying, lying * FLIP])).field()
+
+    def distance(p: Array) -> Array:
+        return chart(np.column_stack([p[:, 2] - height, p[:, 1], p[:, 0]]))
+
+    return Field(distance, np.array([-214.0, -140.0, -300.0]), np.array([214.0, 90.0, -120.0]))
+
+
+def _both(points: Mapping[str, list[float]]) -> Array:
+    """Return right and midline points with the mirrored ones added."""
+    right = np.array(list(points.values()), dtype=np.float64)
+    return np.vstack([right, right[right[:, 0] > 0] * FLIP])
+
+
+def _smooth_axis(rows: list[list[float]]) -> Array:
+    """Return a chart's axis (m, 2) without corners, which would show as creases."""
+    y, level = np.array(sorted(rows, key=lambda row: row[1]), dtype=np.float64).T
+    at = np.linspace(level[0], level[-1], 200)
+    return np.column_stack([CubicSpline(level, y, bc_type="natural")(at), at])
+
+
+def _unit_slope(field: Field) -> Field:
+    """Return `field` divided by its slope, so that it is close to a distance near its surface."""
+
+    def distance(p: Array) -> Array:
+        here = field(p)
+        near = np.abs(here) < 60.0
+        out = here.copy()
+        if near.any():
+            q = p[near]
+            slope = np.zeros(len(q))
+            for axis in range(3):
+                step = np.zeros(3)
+                step[axis] = 0.5
+                slope += (field(q + step) - here[near]) ** 2
+            out[near] = here[near] / np.maximum(np.sqrt(slope) / 0.5, 1.0)
+        return out
+
+    return Field(distance, field.lower, field.upper)
+
+
+def _corrected(field: Field, goals: Array, floor: float) -> Field:
+    """Return `field` shifted gently so that its surface passes through `goals` (n, 3)."""
+    goals = goals[goals[:, 2] >= floor - 1.0]
+    goals = np.vstack([goals, goals[goals[:, 0] > 0] * FLIP])
+    miss = field(goals)
+    spline = RBFInterpolator(goals / CORRECTION_REACH, miss, kernel="gaussian", epsilon=1.0, degree=-1, smoothing=1e-3)
+    lower, upper = np.array([-20.0, -125.0, -240.0]), np.array([230.0, 130.0, 135.0])
+    shape = np.ceil((upper - lower) / CORRECTION_STEP).astype(int) + 1
+    axes = [lower[i] + CORRECTION_STEP * np.arange(shape[i]) for i in range(3)]
+    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    values = spline_filter(spline(nodes / CORRECTION_REACH).reshape(tuple(shape)), order=3, mode="nearest")
+
+    def distance(p: Array) -> Array:
+        at = (np.clip(p, lower, upper) - lower).T / CORRECTION_STEP
+        return field(p) - np.asarray(map_coordinates(values, at, order=3, mode="nearest", prefilter=False))
+
+    return Field(distance, field.lower, field.upper)

@@ -1,0 +1,92 @@
+"""The cervical and upper thoracic spine: nine vertebrae and their discs."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meshes.atlas_axis import atlas, axis
+from meshes.fields import Field
+from meshes.parts import Part
+from meshes.points import load_table
+from meshes.vertebra import Level, disc, level, lower_joint, pillar, upper_joint, vertebra
+
+Array = NDArray[np.float64]
+LEVELS = (
+    "axis",
+    "third_cervical_vertebra",
+    "fourth_cervical_vertebra",
+    "fifth_cervical_vertebra",
+    "sixth_cervical_vertebra",
+    "seventh_cervical_vertebra",
+    "first_thoracic_vertebra",
+    "second_thoracic_vertebra",
+)
+SPACING_MM, FACES = 0.55, 9000
+DISC_SPACING_MM, DISC_FACES = 0.6, 1600
+
+
+def spine_parts() -> list[Part]:
+    """Return atlas to second thoracic vertebra and the discs between them, from above down."""
+    places = [level(key) for key in LEVELS]
+    pillars = _pillars(places)
+    parts = [_bone("atlas", atlas())]
+    for i, place in enumerate(places):
+        below = places[i + 1] if i + 1 < len(places) else None
+        others = [pillars[j] for j in (i - 1, i + 1) if 0 <= j < len(places)]
+        if i == 0:
+            assert below is not None
+            parts.append(_bone(place.key, axis(below, place, others)))
+        else:
+            parts.append(_bone(place.key, vertebra(place, below, others, _way(places, i))))
+    return parts + [_disc(a, b) for a, b in pairwise(places)]
+
+
+@cache
+def transverse_foramina() -> dict[str, Array]:
+    """Return the centre (3,) mm RAS of the right transverse foramen of each vertebra that has one for the artery."""
+    table = load_table("vertebrae")
+    out = {"atlas": np.array(table["atlas"]["foramen_way"][1]), "axis": np.array(table["axis"]["foramen_centre"])}
+    for key in LEVELS[1:]:
+        if "foramen" in table[key]:
+            out[key] = level(key).foramen()
+    return out
+
+
+def facet_joints() -> dict[str, Array]:
+    """Return the middle (3,) mm RAS of the right facet joint above each vertebra from C3 down."""
+    return {key: upper_joint(level(key)).middle for key in LEVELS[1:]}
+
+
+def cobb_c2_c7() -> float:
+    """Return the angle in degrees between the lower end plates of C2 and C7, lordosis positive."""
+    return float(level("seventh_cervical_vertebra").size["lean"] - level("axis").size["lean"])
+
+
+def _pillars(places: list[Level]) -> list[Field]:
+    gap = float(load_table("vertebrae")["joints"]["facet_gap"])
+    below = [*places[1:], None]
+    return [
+        pillar(p, None if i == 0 else upper_joint(p), lower_joint(p, low), gap)
+        for i, (p, low) in enumerate(zip(places, below, strict=True))
+    ]
+
+
+def _way(places: list[Level], i: int) -> list[Array]:
+    """Points of the canal above, in and below a vertebra."""
+    here = places[i]
+    low = places[i + 1].canal_centre() if i + 1 < len(places) else here.canal_centre() - 20.0 * here.up
+    return [places[i - 1].canal_centre(), here.canal_centre(), low]
+
+
+def _bone(key: str, form: Field) -> Part:
+    row = load_table("vertebrae")[key]
+    return Part(key, form, SPACING_MM, FACES, sources=tuple(row["sources"]), evidence=row["evidence"])
+
+
+def _disc(above: Level, below: Level) -> Part:
+    key = f"intervertebral_disc_{above.size['number']}_{below.size['number']}"
+    return Part(key, disc(above, below), DISC_SPACING_MM, DISC_FACES, sources=("manipal_typical",), evidence="DERIVED")

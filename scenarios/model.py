@@ -1,0 +1,285 @@
+"""What a scenario file holds. These types check a file, and publish its JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, StrictInt, StrictStr, model_validator
+
+from scenarios.faults import Origin
+
+SCHEMA = 1
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Length = Annotated[float, Field(strict=True, gt=0, le=5000, allow_inf_nan=False)]
+Coordinate = Annotated[float, Field(strict=True, ge=-5000, le=5000, allow_inf_nan=False)]
+Point = tuple[Coordinate, Coordinate, Coordinate]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=80)]
+Text = Annotated[str, Field(strict=True, max_length=2000)]
+Colour = Annotated[str, Field(strict=True, pattern=r"^(#[0-9a-fA-F]{6}|[a-z][a-z0-9_]*)$")]
+Pixels = Annotated[int, Field(strict=True, ge=64, le=7680)]
+Ident = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
+
+Side = Literal["left", "right"]
+Sides = Literal["left", "right", "both"]
+Direction = Literal["left", "right", "anterior", "posterior", "superior", "inferior"]
+CameraName = Literal[
+    "posterior", "anterior", "left", "right", "superior", "inferior", "oblique-right", "oblique-left", "oblique-front-right",
+    "oblique-front-left",
+]  # fmt: skip
+Style = Literal["atlas", "patient", "dark"]
+ProcedureName = Literal["gon-block-landmark", "gon-block-c2", "gon-block-nuchal-line", "preempt"]
+Definition = Literal["medial-third", "2cm-lateral-2cm-inferior", "3cm-below-1.5cm-lateral"]
+FollowGroup = Literal["temporalis", "occipitalis", "trapezius"]
+DIRECTIONS: dict[str, Point] = {
+    "left": (-1.0, 0.0, 0.0), "right": (1.0, 0.0, 0.0), "anterior": (0.0, 1.0, 0.0),
+    "posterior": (0.0, -1.0, 0.0), "superior": (0.0, 0.0, 1.0), "inferior": (0.0, 0.0, -1.0),
+}  # fmt: skip
+
+
+class Part(BaseModel):
+    """A table of a scenario: unknown keys are refused, values cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Place(Part):
+    """A point of the anatomy: exactly one of landmark, site, structure, curve or point_mm, and an offset."""
+
+    landmark: Name | None = Field(None, description="Named landmark, such as 'inion' (bone) or 'inion_skin'.")
+    site: Name | None = Field(None, description="Injection site of the scenario's procedure, by its id: its point on the skin.")
+    structure: Name | None = Field(None, description="A nerve's or vessel's axis, or the middle of any other structure.")
+    curve: Name | None = Field(None, description="Named curve, such as 'superior_nuchal_line_right'.")
+    point_mm: Point | None = Field(None, description="Right, anterior, superior, in mm from the middle between the porions.")
+    along: Share = Field(0.5, description="Share of the length of the curve, or of the axis of the nerve or vessel, from its origin.")
+    offset_mm: Point = Field((0.0, 0.0, 0.0), description="Added: right, anterior, superior, mm.")
+    on_skin: StrictBool = Field(False, description="Move the point to the nearest point of the skin.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Place:
+        given = [k for k in ("landmark", "site", "structure", "curve", "point_mm") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of landmark, site, structure, curve, point_mm; {len(given)} are given.")
+        return self
+
+
+class Source(Part):
+    """Which anatomy is shown."""
+
+    source: Name = Field("shipped", description="'shipped', or the path of a model file, from the scenario's folder.")
+    patient: dict[Name, StrictStr | StrictBool | StrictInt | Number] = Field(
+        default_factory=dict,
+        description="Changes to the shipped model: sex, head_circumference_mm, head_length_mm, head_breadth_mm, "
+        "neck_circumference_mm, bmi, ...",
+    )
+
+
+class Show(Part):
+    """Some structures, and how they look. A later entry overrides an earlier one."""
+
+    structures: tuple[Name, ...] = Field(
+        min_length=1,
+        description="Keys, with or without side ('trapezius' is both), names of groups ('bones', 'suboccipital'), "
+        "clinical names ('gon'), or patterns ('*_nerve_right').",
+    )
+    side: Sides = Field("both", description="Keep only those of one side, and those of the midline.")
+    opacity: Share = Field(1.0, description="1 is solid, 0.2 a ghost; 0 hides what an earlier entry showed.")
+    highlight: StrictBool = Field(False, description="Brighter, while all else is muted a little.")
+    colour: Colour | None = Field(None, description="'#rrggbb' or a name of the style's colours.")
+
+
+class Cut(Part):
+    """A plane that takes away one side of some structures."""
+
+    at: Place = Field(description="A point of the plane.")
+    remove: Direction | None = Field(None, description="The side that is taken away.")
+    normal: Point | None = Field(None, description="In place of `remove`: points to the side that is taken away.")
+    structures: tuple[Name, ...] = Field((), description="What is cut; none given cuts all that is shown.")
+    side: Sides = Field("both", description="Keep only structures of one side, and those of the midline.")
+    capped: StrictBool = Field(True, description="Close the openings with a flat face.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Cut:
+        return _one_of(self, "remove", "normal")
+
+
+class Window(Part):
+    """A region in which the skin is cleared."""
+
+    at: Place = Field(description="Middle of the ball, or a point of the plane.")
+    radius_mm: Length | None = Field(None, description="Of the ball. Give this, or `clear`.")
+    clear: Direction | None = Field(None, description="Clear all on this side of a plane.")
+    opacity: Share = Field(0.0, description="What is left of the skin inside.")
+    structures: tuple[Name, ...] = Field(("skin",), description="What has the window.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Window:
+        return _one_of(self, "radius_mm", "clear")
+
+
+class Procedure(Part):
+    """What is injected, and where."""
+
+    name: ProcedureName = Field(description="The procedure, whose rules give the sites.")
+    side: Sides = Field("right", description="The patient's side. PREEMPT is always both.")
+    sites: Literal["all"] | tuple[Name, ...] = Field("all", description="'all', or the ids of the sites that are marked.")
+    follow_the_pain: dict[FollowGroup, Annotated[int, Field(strict=True, ge=0)]] = Field(
+        default_factory=dict, description="PREEMPT only: extra sites by muscle, both sides together."
+    )
+    definitions: tuple[Definition, ...] = Field((), description="Other published definitions of the site, marked beside it.")
+    show_units: StrictBool = Field(False, description="Write the dose beside each site.")
+    show_needles: StrictBool = Field(False, description="Draw the needle's way from each site to its target.")
+
+
+class Needle(Part):
+    """A needle, from its entry to its tip. Without places it goes from the site of the procedure to its target."""
+
+    entry: Place | None = Field(None, description="Where it crosses the skin.")
+    tip: Place | None = Field(None, description="Where its tip is.")
+    length_mm: Length = Field(50.0, description="Of the shaft.")
+    diameter_mm: Length = Field(0.7, description="Of the shaft.")
+    hub: StrictBool = Field(True, description="Draw the hub.")
+
+
+class Probe(Part):
+    """An ultrasound probe on the skin, over the line between two places."""
+
+    medial: Place = Field(description="What one end of the footprint lies over.")
+    lateral: Place = Field(description="What the marked end lies over.")
+    length_mm: Length = Field(38.0, description="Of the footprint.")
+    width_mm: Length = Field(8.0, description="Of the footprint.")
+    depth_mm: Length = Field(40.0, description="Of the scanned sheet.")
+    body: StrictBool = Field(True, description="Draw the ghost of the probe.")
+    plane: StrictBool = Field(True, description="Draw the scanned sheet.")
+
+
+class View(Part):
+    """A camera. The first view of a scenario is its main one."""
+
+    name: Ident = Field(description="Goes into the name of the file.")
+    camera: CameraName | None = Field(None, description="Named direction. Give this, or azimuth_deg and elevation_deg.")
+    azimuth_deg: Annotated[float, Field(strict=True, ge=-360, le=360)] | None = Field(
+        None, description="0 from in front, 90 from the patient's right, 180 from behind, -90 from the left."
+    )
+    elevation_deg: Annotated[float, Field(strict=True, ge=-90, le=90)] | None = Field(None, description="Up from the horizon.")
+    focus: Place | None = Field(None, description="Middle of the picture; by default the middle of what is shown.")
+    width_mm: Annotated[float, Field(strict=True, ge=1, le=5000)] | None = Field(None, description="Width of the drawing.")
+    zoom: Annotated[float, Field(strict=True, ge=0.05, le=50)] = Field(1.0, description="Enlarges further.")
+    title: Text | None = Field(None, description="In place of the scenario's title.")
+    caption: Text | None = Field(None, description="In place of the scenario's caption.")
+    hide: tuple[Name, ...] = Field((), description="Structures left out of this view.")
+
+    @model_validator(mode="after")
+    def _one(self) -> View:
+        if (self.azimuth_deg is None) != (self.elevation_deg is None):
+            raise ValueError("azimuth_deg and elevation_deg go together.")
+        return _one_of(self, "camera", "azimuth_deg")
+
+
+class Labels(Part):
+    """Which names are written."""
+
+    show: StrictBool = Field(True, description="Write names at all.")
+    structures: tuple[Name, ...] = Field((), description="What is named, as in `show.structures`.")
+    side: Sides = Field("right", description="Of a pair, name only this one.")
+    plain: StrictBool = Field(False, description="Plain words for a patient in place of the terms.")
+
+
+class Label(Part):
+    """One more name, at a place or a structure."""
+
+    text: Text | None = Field(None, description="What is written; by default the structure's or landmark's name.")
+    at: Place = Field(description="Where the leader line ends.")
+    priority: Annotated[float, Field(strict=True, ge=0, le=10)] = Field(1.0, description="The least are left out first.")
+    emphasis: StrictBool = Field(False, description="Bold.")
+
+
+class Line(Part):
+    """A line through places, or a named curve."""
+
+    curve: Name | None = Field(None, description="Named curve. Give this, or `through`.")
+    through: tuple[Place, ...] | None = Field(None, min_length=2, description="Places in order.")
+    on_skin: StrictBool = Field(False, description="Walk along the skin.")
+    colour: Colour = Field("line", description="'#rrggbb' or a name of the style's colours.")
+    width_mm: Length = Field(1.2, description="Thickness.")
+    ticks: tuple[Share, ...] = Field((), description="Shares of the length that carry a bead.")
+    dashed: StrictBool = Field(False, description="Broken into dashes.")
+    label: Text | None = Field(None, description="Name, written at the middle.")
+    legend: Text | None = Field(None, description="Row of the legend.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Line:
+        return _one_of(self, "curve", "through")
+
+
+class LegendRow(Part):
+    """One row of the legend."""
+
+    text: Text = Field(description="What is written.")
+    colour: Colour = Field(description="'#rrggbb' or a name of the style's colours.")
+    sign: Literal["swatch", "dot", "line"] = Field("swatch", description="What carries the colour.")
+
+
+class Step(Part):
+    """One of several pictures in a row; what a step removes stays away in the following ones."""
+
+    name: Ident = Field(description="Goes into the name of the file.")
+    title: Text | None = Field(None, description="In place of the scenario's title.")
+    caption: Text | None = Field(None, description="In place of the scenario's caption.")
+    remove: tuple[Name, ...] = Field((), description="Structures taken away, here and later.")
+    side: Sides = Field("both", description="Remove only those of one side, and those of the midline.")
+    label: tuple[Name, ...] = Field((), description="Structures named in this step, beside those of `labels`.")
+
+
+class Scenario(Part):
+    """A scene, and the pictures that are made of it.
+
+    A scenario is read by `load_scenario`; `name` and `origin` say where it came from.
+    """
+
+    schema_: Literal[1] = Field(alias="schema", description="Version of this format.")
+    title: Annotated[str, Field(strict=True, min_length=1, max_length=120)] = Field(description="Heading of the pictures.")
+    caption: Text = Field("", description="What is seen, and from where.")
+    sources: tuple[Name, ...] = Field((), description="Keys of meshes/data/references.toml that the caption rests on.")
+    evidence: Text = Field("", description="Level of evidence, in words.")
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] = Field(0, description="Of all that is random.")
+    style: Style = Field("atlas", description="Look of the pictures.")
+    size: tuple[Pixels, Pixels] = Field((1920, 1080), description="Width and height in pixels, 64 to 7680.")
+    anatomy: Source = Field(default_factory=lambda: Source(), description="Which anatomy is shown.")
+    show: tuple[Show, ...] = Field(min_length=1, description="What is shown.")
+    cut: tuple[Cut, ...] = Field((), description="Cut-aways.")
+    window: Window | None = Field(None, description="Skin window.")
+    procedure: Procedure | None = Field(None, description="Injection sites.")
+    needle: Needle | None = Field(None, description="Needle.")
+    probe: Probe | None = Field(None, description="Ultrasound probe.")
+    view: tuple[View, ...] = Field(min_length=1, description="Cameras; the first is the main one.")
+    labels: Labels = Field(default_factory=lambda: Labels(), description="Names of structures.")
+    label: tuple[Label, ...] = Field((), description="Further names.")
+    line: tuple[Line, ...] = Field((), description="Lines.")
+    legend: tuple[LegendRow, ...] = Field((), description="Rows of the legend, beside those of the procedure.")
+    step: tuple[Step, ...] = Field((), description="Several pictures from one scene.")
+
+    _origin: Origin = PrivateAttr(default_factory=lambda: Origin("scenario", "scenario"))
+
+    @property
+    def name(self) -> str:
+        """Short name: the file's without its ending."""
+        return self._origin.name
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was read."""
+        return self._origin
+
+    def read_from(self, origin: Origin) -> Scenario:
+        """Return the same scenario, read from `origin`."""
+        out = self.model_copy()
+        out._origin = origin
+        return out
+
+
+def _one_of(part: Any, first: str, second: str) -> Any:
+    if (getattr(part, first) is None) == (getattr(part, second) is None):
+        raise ValueError(f"give {first} or {second}, one of them and not both.")
+    return part
