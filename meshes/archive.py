@@ -11,6 +11,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +27,7 @@ FORMAT = 1
 STEPS = 65535
 SHIPPED = "model.inion"
 _FIELDS = ("key", "side", "kind", "tissue", "ta2", "latin", "fma", "sources", "evidence")
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeError, ValueError, RuntimeError)
 
 
 def write_archive(anatomy: Anatomy, path: str | Path) -> None:
@@ -63,15 +65,12 @@ def read_archive(path: str | Path) -> Anatomy:
     try:
         with zipfile.ZipFile(path) as archive:
             head = json.loads(archive.read("head.json"))
-            arrays = {n: np.load(io.BytesIO(archive.read(n)), allow_pickle=False) for n in archive.namelist() if n != "head.json"}
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
+            anatomy = _anatomy(head, archive) if head["format"] == FORMAT else None
+    except _DAMAGE as error:
         raise ValueError(f"{path} is not a model file of Inion ({error}). Make one with `inion build`.") from error
-    if head.get("format") != FORMAT:
-        raise ValueError(f"{path} has format {head.get('format')!r}, not {FORMAT}. Make it anew with `inion build`.")
-    lower, upper = np.array(head["lower"]), np.array(head["upper"])
-    structures = [_unpacked(row, arrays, lower, upper) for row in head["structures"]]
-    curves = {n.removeprefix("curve/"): v for n, v in arrays.items() if n.startswith("curve/")}
-    return Anatomy.of(head["name"], structures, head["landmarks"], curves, head["meta"])
+    if anatomy is None:
+        raise ValueError(f"{path} has format {head['format']!r}, not {FORMAT}. Make it anew with `inion build`.")
+    return anatomy
 
 
 def shipped_path() -> Path:
@@ -82,6 +81,14 @@ def shipped_path() -> Path:
 def digest(path: str | Path) -> str:
     """Return the SHA-256 of a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _anatomy(head: Mapping[str, Any], archive: zipfile.ZipFile) -> Anatomy:
+    arrays = {n: np.load(io.BytesIO(archive.read(n)), allow_pickle=False) for n in archive.namelist() if n != "head.json"}
+    lower, upper = np.array(head["lower"]), np.array(head["upper"])
+    structures = [_unpacked(row, arrays, lower, upper) for row in head["structures"]]
+    curves = {n.removeprefix("curve/"): v for n, v in arrays.items() if n.startswith("curve/")}
+    return Anatomy.of(head["name"], structures, head["landmarks"], curves, head["meta"])
 
 
 def _packed(s: Structure, lower: Array, upper: Array) -> Mapping[str, NDArray[Any]]:

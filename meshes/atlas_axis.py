@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meshes.blades import blade, carved, joined
-from meshes.curves import catmull_rom
-from meshes.fields import Field, ellipsoid, half_space, intersect, rounded_cone, sphere, symmetric, tube
+from meshes.fields import Field, ellipsoid, intersect, rounded_cone, sphere, symmetric, tube
 from meshes.points import load_table, shared_points
-from meshes.vertebra import SIDE, Level, body, canal_bore, lower_joint, pillar
+from meshes.vertebra import ARCH_BLEND, CLEARANCE, SIDE, Level, body, canal_bore, lower_joint, pillar
 
 Array = NDArray[np.float64]
 UP = np.array([0.0, 0.0, 1.0])
 
 
-def atlas() -> Field:
-    """Return the atlas as a field, whole."""
+def atlas(artery: Field) -> Field:
+    """Return the atlas as a field, whole; `artery` is the clear way of the vertebral artery."""
     row = load_table("vertebrae")["atlas"]
-    pieces = [_lateral_mass(row), *_arches(row), *_transverse(row)]
+    ligament = sphere(row["ligament_tubercle"], row["ligament_tubercle_radius"])
+    pieces = [_lateral_mass(row), *_arches(row), *_transverse(row), ligament]
     tools = [
-        tube(catmull_rom(row["foramen_way"], 1.0), row["foramen_radius"]),
-        tube(catmull_rom(row["groove"], 1.0), row["groove_radius"]),
+        artery,
         blade(row["canal_way"], row["canal_half_width"], row["canal_half_depth"], SIDE),
     ]
     return symmetric(carved(joined(pieces, 2.0), tools, 1.2))
 
 
-def axis(below: Level, place: Level, others: list[Field]) -> Field:
-    """Return the axis as a field, whole; it keeps clear of `others`, the pillars below."""
+def axis(place: Level, below: Level, others: Sequence[Field], artery: Field) -> Field:
+    """Return the axis as a field, whole; it keeps clear of `others`, the pillars below, and of the artery."""
     row = place.size
     gap = float(load_table("vertebrae")["joints"]["facet_gap"])
-    dens = blade(row["dens_axis"], row["dens_half_width"], row["dens_half_depth"], SIDE, 1.5)
-    lamina = blade(row["lamina_axis"], 0.5 * row["lamina_height"] * np.array([0.85, 1, 1]), 0.5 * row["lamina_thickness"], [0, 0.45, 1.0], 1.5)
+    dens = blade(row["dens_axis"], row["dens_half_width"], row["dens_half_depth"], SIDE, 0.5)
+    tall = 0.5 * row["lamina_height"] * np.array([0.66, 0.9, 1])
+    lamina = blade(row["lamina_axis"], tall, 0.5 * row["lamina_thickness"], [0, 0.45, 1.0], 0.5, 2.2)
     back = pillar(place, None, lower_joint(place, below), gap)
-    stem = blade(row["spine_axis"], row["spine_half_height"], row["spine_half_width"], [0, -0.3, 1.0], 1.5)
-    pieces = [dens, lamina, back, stem, _shoulder(row), *_prongs(row), *_axis_transverse(row)]
-    canal = canal_bore([place.canal_centre() + place.up * h for h in (20.0, 0.0, -20.0)], row["canal_width"], row["canal_depth"])
-    tools = [tube(catmull_rom(row["foramen_way"], 1.0), row["foramen_radius"]), canal]
-    right = carved(joined([carved(joined(pieces, 2.0), others, 0.5, gap), body(place, below)], 2.2), tools, 1.2)
+    stem = blade(row["spine_axis"], row["spine_half_height"], row["spine_half_width"], [0, -0.3, 1.0], 0.5)
+    pieces = [dens, joined([lamina, back, stem, _shoulder(row)], ARCH_BLEND), *_prongs(row), *_axis_transverse(row)]
+    canal = canal_bore([*row["canal_way"], place.canal_centre(), below.canal_centre()], row["canal_width"], row["canal_depth"])
+    right = joined([carved(joined(pieces, 2.0), others, 0.8, CLEARANCE * gap), body(place, below)], 2.2)
+    right = carved(right, [artery, canal], 1.2)
     return symmetric(intersect(right, _facet_roof(row, 0.0), 0.8))
 
 
@@ -51,7 +51,8 @@ def _lateral_mass(row: Mapping[str, Any]) -> Field:
     along = np.array([-np.sin(turn), np.cos(turn), 0.0])
     axes = np.array([np.cross(along, UP), along, UP])
     centre, half = np.array(row["lateral_mass"]), np.array(row["lateral_mass_half"])
-    mass = ellipsoid(centre, half * np.array([1.0, 1.0, 1.5]), axes)
+    foot = ellipsoid(row["lateral_mass_foot"], row["lateral_mass_foot_half"])
+    mass = joined([ellipsoid(centre, half, axes), foot], 3.0)
     facet, slope, hollow = np.array(row["superior_facet"]), row["superior_facet_slope"], row["superior_facet_hollow"]
 
     def above(p: Array) -> Array:
@@ -81,7 +82,7 @@ def _facet_floor(row: Mapping[str, Any], gap: float) -> Field:
 def _facet_roof(row: Mapping[str, Any], gap: float) -> Field:
     """Return what lies under the superior facet, or medial to it where the dens rises."""
     wide = np.full(3, 1e3)
-    return Field(lambda p: np.minimum(_facet_height(row, p) + gap, 0.9 * (np.abs(p[:, 0]) - 8.2)), -wide, wide)
+    return Field(lambda p: np.minimum(_facet_height(row, p) + gap, 0.9 * (np.abs(p[:, 0]) - 7.0)), -wide, wide)
 
 
 def _arches(row: Mapping[str, Any]) -> list[Field]:
@@ -90,8 +91,8 @@ def _arches(row: Mapping[str, Any]) -> list[Field]:
     front, rear = points["c1_anterior_tubercle"], points["c1_posterior_tubercle"]
     rf, rr = row["anterior_tubercle_radius"], row["posterior_tubercle_radius"]
     return [
-        blade(row["anterior_arch"], row["anterior_arch_half_height"], row["anterior_arch_half_thickness"], UP, 1.5),
-        blade(row["posterior_arch"], row["posterior_arch_half_height"], row["posterior_arch_half_thickness"], UP, 1.5),
+        blade(row["anterior_arch"], row["anterior_arch_half_height"], row["anterior_arch_half_thickness"], UP, 0.5),
+        blade(row["posterior_arch"], row["posterior_arch_half_height"], row["posterior_arch_half_thickness"], UP, 0.5),
         sphere(front - np.array([0.0, rf, 0.0]), rf),
         rounded_cone(rear + np.array([0.0, rr + 1.5, 0.0]), rear + np.array([0.0, rr, 0.0]), rr + 0.8, rr),
     ]
@@ -100,8 +101,9 @@ def _arches(row: Mapping[str, Any]) -> list[Field]:
 def _transverse(row: Mapping[str, Any]) -> list[Field]:
     """Return both bars of the right transverse process of the atlas, and its knob."""
     tall, thick = row["transverse_half_height"], row["transverse_half_thickness"]
-    bars = [blade(row[k], tall, thick, UP, 1.5) for k in ("transverse_front", "transverse_back")]
-    return [*bars, ellipsoid(row["transverse_knob"], row["transverse_knob_half"])]
+    bars = [blade(row[k], tall, thick, UP, 0.5) for k in ("transverse_front", "transverse_back")]
+    web = ellipsoid(row["transverse_web"], row["transverse_web_half"])
+    return [*bars, web, ellipsoid(row["transverse_knob"], row["transverse_knob_half"])]
 
 
 def _shoulder(row: Mapping[str, Any]) -> Field:
@@ -109,7 +111,8 @@ def _shoulder(row: Mapping[str, Any]) -> Field:
     at = np.array(row["superior_facet"])
     plate = ellipsoid(at - np.array([0, 0, 2.5]), [0.5 * row["superior_facet_width"], 0.5 * row["superior_facet_length"], 5.5])
     bar = tube(row["shoulder_axis"], row["shoulder_radius"])
-    return joined([plate, bar], 2.5)
+    inner = ellipsoid(row["shoulder_inner"], row["shoulder_inner_half"])
+    return joined([plate, bar, inner], 3.0)
 
 
 def _prongs(row: Mapping[str, Any]) -> list[Field]:
@@ -120,9 +123,6 @@ def _prongs(row: Mapping[str, Any]) -> list[Field]:
 def _axis_transverse(row: Mapping[str, Any]) -> list[Field]:
     """Return both bars of the right transverse process of the axis."""
     return [
-        blade(row["transverse_front"], [3.4, 2.4, 1.9], [2.2, 1.8, 1.9], UP, 1.5),
+        blade(row["transverse_front"], [3.4, 2.4, 1.9], [2.2, 1.8, 1.9], UP, 0.5),
         blade(row["transverse_back"], [2.8, 1.9], [2.2, 1.9], UP),
     ]
-
-
-__all__ = ["atlas", "axis", "half_space"]

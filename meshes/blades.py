@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
-from meshes.curves import arc_length, catmull_rom
+from meshes.curves import arc_length, catmull_rom, profile, tangents
 from meshes.fields import Field, offset
 
 Array = NDArray[np.float64]
 REACH_MM = 3.0  # beyond a piece's box by this much (and its blend) only the distance to the box is used
 
 
-def blade(nodes: ArrayLike, half_wide: ArrayLike, half_thin: ArrayLike, wide_along: ArrayLike, step_mm: float = 0.0) -> Field:
+def blade(
+    nodes: ArrayLike, half_wide: ArrayLike, half_thin: ArrayLike, wide_along: ArrayLike, step_mm: float = 0.0, power: float = 2.0
+) -> Field:
     """Return a bar of elliptic section along a curve, with round ends.
 
     Parameters
@@ -27,6 +30,8 @@ def blade(nodes: ArrayLike, half_wide: ArrayLike, half_thin: ArrayLike, wide_alo
         Direction of the wide half-axis; made square to the axis.
     step_mm : float
         If positive, the axis is first rounded into a curve through the nodes with this step.
+    power : float
+        Exponent of the section: 2 an ellipse, more a rounded board.
     """
     axis = np.asarray(nodes, dtype=np.float64)
     wide = np.broadcast_to(np.asarray(half_wide, dtype=np.float64), (len(axis),))
@@ -37,19 +42,47 @@ def blade(nodes: ArrayLike, half_wide: ArrayLike, half_thin: ArrayLike, wide_alo
         at = arc_length(curve) / arc_length(curve)[-1]
         nearest = np.linalg.norm(curve[:, None] - axis[None], axis=2).argmin(axis=0)
         knots = np.maximum.accumulate(at[nearest]) + 1e-9 * np.arange(len(axis))
-        wide, thin = np.interp(at, knots, wide), np.interp(at, knots, thin)
+        wide, thin = profile(knots, wide, at), profile(knots, thin, at)
         towards = np.column_stack([np.interp(at, knots, towards[:, i]) for i in range(3)])
         axis = curve
-    bars = [_bar(axis[i : i + 2], wide[i : i + 2], thin[i : i + 2], towards[i : i + 2]) for i in range(len(axis) - 1)]
-
-    def distance(p: Array) -> Array:
-        return np.minimum.reduce([bar(p) for bar in bars])
-
+    if step_mm > 0 and len(axis) > 2:
+        distance = _along_curve(axis, wide, thin, towards, power)
+    else:
+        bars = [_bar(axis[i : i + 2], wide[i : i + 2], thin[i : i + 2], towards[i : i + 2], power) for i in range(len(axis) - 1)]
+        distance = lambda p: np.minimum.reduce([bar(p) for bar in bars])  # noqa: E731
     reach = np.maximum(wide, thin)[:, None]
     return Field(distance, (axis - reach).min(axis=0), (axis + reach).max(axis=0))
 
 
-def _bar(ends: Array, wide: Array, thin: Array, towards: Array):  # type: ignore[no-untyped-def]
+def _along_curve(axis: Array, wide: Array, thin: Array, towards: Array, power: float) -> Callable[[Array], Array]:
+    """Distance to elliptic sections that turn and taper smoothly along a finely stepped axis."""
+    along, tree = tangents(axis), cKDTree(axis)
+    last = len(axis) - 1
+    step = float(np.linalg.norm(np.diff(axis, axis=0), axis=1).mean())
+    w_dir = towards - np.einsum("ij,ij->i", towards, along)[:, None] * along
+    w_dir = w_dir / np.linalg.norm(w_dir, axis=1, keepdims=True)
+
+    def distance(p: Array) -> Array:
+        _, i = tree.query(p, workers=-1)
+        d = p - axis[i]
+        t = np.einsum("ij,ij->i", d, along[i])
+        at = np.clip(i + np.clip(t / step, -1.0, 1.0), 0.0, last)
+        j = np.minimum(at.astype(np.int64), last - 1)
+        f = at - j
+        rw, rh = wide[j] + f * (wide[j + 1] - wide[j]), thin[j] + f * (thin[j + 1] - thin[j])
+        unit = along[j] + f[:, None] * (along[j + 1] - along[j])
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        side = w_dir[j] + f[:, None] * (w_dir[j + 1] - w_dir[j])
+        d = p - (axis[j] + f[:, None] * (axis[j + 1] - axis[j]))
+        over = np.where((at <= 0.0) | (at >= last), np.einsum("ij,ij->i", d, unit), 0.0)
+        w = np.einsum("ij,ij->i", d, side)
+        h = np.einsum("ij,ij->i", d, np.cross(unit, side))
+        return _section(w, h, over, rw, rh, power)
+
+    return distance
+
+
+def _bar(ends: Array, wide: Array, thin: Array, towards: Array, power: float) -> Callable[[Array], Array]:
     a, along = ends[0], ends[1] - ends[0]
     length = max(float(np.linalg.norm(along)), 1e-9)
     unit = along / length
@@ -62,18 +95,24 @@ def _bar(ends: Array, wide: Array, thin: Array, towards: Array):  # type: ignore
         d = p - a
         s = d @ unit
         t = np.clip(s / length, 0.0, 1.0)
-        over, w, h = s - t * length, d @ w_dir, d @ t_dir
         rw, rh = wide[0] + t * (wide[1] - wide[0]), thin[0] + t * (thin[1] - thin[0])
-        return _ellipse(w, h, over, rw, rh)
+        return _section(d @ w_dir, d @ t_dir, s - t * length, rw, rh, power)
 
     return distance
 
 
-def _ellipse(w: Array, h: Array, over: Array, rw: Array, rh: Array) -> Array:
+def _section(w: Array, h: Array, over: Array, rw: Array, rh: Array, power: float) -> Array:
+    """Distance to a superellipse of half-axes rw and rh, with an end cap of the smaller one."""
     low = np.minimum(rw, rh)
-    k0 = np.sqrt((w / rw) ** 2 + (h / rh) ** 2 + (over / low) ** 2)
-    k1 = np.sqrt((w / rw**2) ** 2 + (h / rh**2) ** 2 + (over / low**2) ** 2)
-    return np.where(k1 > 1e-6, k0 * (k0 - 1.0) / np.maximum(k1, 1e-6), -low)
+    u, v, o = np.abs(w) / rw, np.abs(h) / rh, np.abs(over) / low
+    if power == 2.0:
+        k = np.maximum(np.sqrt(u * u + v * v + o * o), 1e-6)
+        slope = np.sqrt((u / rw) ** 2 + (v / rh) ** 2 + (o / low) ** 2) / k
+    else:
+        k = np.maximum((u**power + v**power + o**power) ** (1 / power), 1e-6)
+        m = power - 1
+        slope = np.sqrt((u**m / rw) ** 2 + (v**m / rh) ** 2 + (o**m / low) ** 2) / k**m
+    return np.where(k > 1e-5, (k - 1.0) / np.maximum(slope, 1e-4), -low)
 
 
 def column(a: ArrayLike, b: ArrayLike, half_wide: float, half_deep: float, waist: float, wide_along: ArrayLike) -> Field:
@@ -93,7 +132,7 @@ def column(a: ArrayLike, b: ArrayLike, half_wide: float, half_deep: float, waist
         d = p - start
         t = np.clip(d @ unit / length, 0.0, 1.0)
         shape = 1.0 - waist * np.sin(np.pi * t)
-        return _ellipse(d @ w_dir, d @ t_dir, np.zeros(len(p)), half_wide * shape, half_deep * shape)
+        return _section(d @ w_dir, d @ t_dir, np.zeros(len(p)), half_wide * shape, half_deep * shape, 2.3)
 
     grow = max(half_wide, half_deep)
     ends = np.array([start - 0.5 * (end - start), end + 0.5 * (end - start)])
@@ -136,4 +175,4 @@ def carved(body: Field, tools: Sequence[Field], blend: float = 0.0, gap: float =
 
 def _to_box(field: Field, p: Array) -> Array:
     out = np.maximum(np.maximum(field.lower - p, p - field.upper), 0.0)
-    return np.sqrt(np.einsum("ij,ij->i", out, out))
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", out, out)))

@@ -36,7 +36,7 @@ def build_parts() -> list[Part]:
     """Return every part of the default model before contouring, in catalogue order."""
     bony = [*skull_parts(), *mandible_parts(), *spine_parts(), *girdle_parts()]
     bones = bone_field(bony)
-    skin = fields.sampled(skin_field(), 1.2)
+    skin = fields.sampled(skin_field(), 1.2, half=True)
     muscles = [*neck_muscle_parts(bones, skin), *head_muscle_parts(bones, skin)]
     layers = {p.key: p.field for p in [*bony, *muscles]} | {"skin": skin, "bones": bones}
     canal = canal_parts()
@@ -49,8 +49,7 @@ def build_parts() -> list[Part]:
 
 def bone_field(parts: Iterable[Part]) -> Field:
     """Return all bones of the right half (and midline) as one sampled field, valid on both sides."""
-    grids = [fields.sampled(p.field, BONE_GRID_MM) for p in parts]
-    return fields.symmetric(reduce(fields.union, grids))
+    return reduce(fields.union, [fields.sampled(p.field, BONE_GRID_MM, half=True) for p in parts])
 
 
 def build_anatomy(report: Report = lambda _: None) -> Anatomy:

@@ -59,7 +59,7 @@ class RadiusChart:
         def distance(p: Array) -> Array:
             d = p - self.centre
             r = np.maximum(np.sqrt(np.einsum("ij,ij->i", d, d)), 1e-9)
-            return r - self.radius(d / r[:, None])
+            return np.asarray(r - self.radius(d / r[:, None]))
 
         return Field(distance, self.centre - reach, self.centre + reach)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from meshes.fields import Field, gradient, project
+from meshes.fields import Field, gradient, project, sample_grid
 from meshes.model import SurfaceMesh
 
 Array = NDArray[np.float64]
-BRICK = 8  # fine cells along the edge of a brick
 
 
 def contour(field: Field, spacing: float, *, faces: int | None = None) -> SurfaceMesh:
@@ -36,13 +35,14 @@ def contour(field: Field, spacing: float, *, faces: int | None = None) -> Surfac
     """
     import pyvista as pv
 
-    values, origin = _sample_near_surface(field, spacing)
+    values, origin = _closed_grid(field, spacing)
     if not (values < 0).any():
         raise ValueError(f"the field has no inside at a spacing of {spacing} mm.")
     image = pv.ImageData(dimensions=values.shape, spacing=(spacing,) * 3, origin=tuple(origin))
     image.point_data["d"] = values.ravel(order="F")
     mesh = image.contour([0.0], scalars="d", method="flying_edges", compute_normals=False)
     mesh = mesh.extract_largest().extract_surface(algorithm="dataset_surface").triangulate().clean(tolerance=1e-5, absolute=True)
+    mesh = pv.PolyData(mesh.points, mesh.faces)  # cleaning may leave points and lines of collapsed triangles
     if faces and mesh.n_cells > faces:
         mesh = _thinned(mesh, faces)
     vertices = _seat(field, np.asarray(mesh.points, dtype=np.float64), spacing)
@@ -50,22 +50,11 @@ def contour(field: Field, spacing: float, *, faces: int | None = None) -> Surfac
     return SurfaceMesh(vertices, _outward(vertices, triangles), gradient(field, vertices))
 
 
-def _sample_near_surface(field: Field, spacing: float) -> tuple[NDArray[np.float32], Array]:
-    """Sample coarsely, then finely only in the bricks that the surface may cross."""
-    origin = field.lower - 3.5 * spacing
-    bricks = np.ceil((field.upper + 3.5 * spacing - origin) / (spacing * BRICK)).astype(int)
-    side = spacing * BRICK
-    centres = np.stack(np.meshgrid(*[origin[i] + side * (np.arange(bricks[i]) + 0.5) for i in range(3)], indexing="ij"), -1)
-    coarse = field(centres.reshape(-1, 3)).reshape(tuple(bricks))
-    values = np.repeat(np.repeat(np.repeat(coarse, BRICK, 0), BRICK, 1), BRICK, 2).astype(np.float32)
-    local = np.stack(np.meshgrid(*[np.arange(BRICK)] * 3, indexing="ij"), -1).reshape(-1, 3)
-    near = np.argwhere(np.abs(coarse) < side * 1.6)
-    for batch in np.array_split(near, max(len(near) // 200, 1)):
-        if not len(batch):
-            continue
-        index = (batch[:, None, :] * BRICK + local[None]).reshape(-1, 3)
-        values[tuple(index.T)] = field(origin + index * spacing)
-    for axis in range(3):  # the box is closed, so the surface is too
+def _closed_grid(field: Field, spacing: float) -> tuple[NDArray[np.float32], Array]:
+    """Sample the field's box with a rim that is outside everywhere, so that the surface is closed."""
+    room = 3.5 * spacing
+    values, origin = sample_grid(field, field.lower - room, field.upper + room, spacing, band=0.0)
+    for axis in range(3):
         edge = np.moveaxis(values, axis, 0)
         edge[0] = np.maximum(edge[0], spacing)
         edge[-1] = np.maximum(edge[-1], spacing)

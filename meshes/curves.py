@@ -41,8 +41,8 @@ def catmull_rom(nodes: ArrayLike, spacing: float = 1.0) -> Array:
     Yuksel, Schaefer, Keyser 2011, doi 10.1016/j.cad.2010.08.008: the centripetal form has no cusp and no
     self-crossing within a span.
     """
-    p = check_points("nodes", nodes)
-    if len(p) == 2:
+    p = _distinct(check_points("nodes", nodes))
+    if len(p) < 3:
         return resample(p, spacing)
     ends = np.vstack([2 * p[0] - p[1], p, 2 * p[-1] - p[-2]])
     t = np.concatenate([[0.0], np.cumsum(np.sqrt(np.linalg.norm(np.diff(ends, axis=0), axis=1)))])
@@ -51,6 +51,11 @@ def catmull_rom(nodes: ArrayLike, spacing: float = 1.0) -> Array:
         n = max(int(np.ceil(np.linalg.norm(ends[i + 1] - ends[i]) / spacing)) * 2, 4)
         pieces.append(_span(ends[i - 1 : i + 3], t[i - 1 : i + 3], n))
     return resample(np.vstack([*pieces, p[-1:]]), spacing)
+
+
+def _distinct(p: Array) -> Array:
+    """Return `p` without points that repeat the one before: a span of no length would throw a loop."""
+    return np.asarray(p[np.concatenate([[True], np.linalg.norm(np.diff(p, axis=0), axis=1) > 1e-6])])
 
 
 def _span(p: Array, t: Array, n: int) -> Array:
@@ -69,7 +74,7 @@ def tangents(points: ArrayLike) -> Array:
     """Return unit tangents (n, 3) of a polyline."""
     p = check_points("points", points)
     d = np.gradient(p, axis=0)
-    return d / np.maximum(np.linalg.norm(d, axis=1), 1e-12)[:, None]
+    return np.asarray(d / np.maximum(np.linalg.norm(d, axis=1), 1e-12)[:, None])
 
 
 def profile(stations: ArrayLike, values: ArrayLike, at: ArrayLike) -> Array:

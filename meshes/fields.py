@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
 
 Array = NDArray[np.float64]
+BRICK = 8  # fine steps along the edge of a brick
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def _vec(value: ArrayLike) -> Array:
 
 
 def _norm(v: Array) -> Array:
-    return np.sqrt(np.einsum("ij,ij->i", v, v))
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", v, v)))
 
 
 def sphere(centre: ArrayLike, radius: float) -> Field:
@@ -95,7 +96,7 @@ def box(centre: ArrayLike, half: ArrayLike, axes: ArrayLike | None = None, round
 
     def distance(p: Array) -> Array:
         q = np.abs((p - c) @ a.T) - (h - rounding)
-        return _norm(np.maximum(q, 0.0)) + np.minimum(q.max(axis=1), 0.0) - rounding
+        return np.asarray(_norm(np.maximum(q, 0.0)) + np.minimum(q.max(axis=1), 0.0) - rounding)
 
     reach = (np.abs(a) * h[:, None]).sum(axis=0)
     return Field(distance, c - reach, c + reach)
@@ -192,20 +193,64 @@ def placed(field: Field, rotation: ArrayLike, origin: ArrayLike) -> Field:
     return Field(lambda p: field((p - o) @ r), world.min(axis=0), world.max(axis=0))
 
 
-def sampled(field: Field, spacing: float = 0.8, margin: float = 6.0) -> Field:
+def sampled(field: Field, spacing: float = 0.8, margin: float = 6.0, *, half: bool = False) -> Field:
     """Return a fast copy of `field`: sampled on a grid, trilinear inside it.
 
-    Beyond `margin` mm around the field's box the value is that of the nearest edge plus the distance to it.
+    Parameters
+    ----------
+    field : Field
+        What is read often.
+    spacing : float
+        Grid step, mm.
+    margin : float
+        Room round the field's box, mm. Beyond it the value is that of the nearest edge plus the distance to it.
+    half : bool
+        Sample x > -4 mm only and mirror: for what is symmetric about the mid-sagittal plane.
     """
-    lower = field.lower - margin
-    shape = np.ceil((field.upper + margin - lower) / spacing).astype(int) + 1
-    axes = [lower[i] + spacing * np.arange(shape[i]) for i in range(3)]
-    values = np.empty(tuple(shape), dtype=np.float32)
-    yz = np.stack(np.meshgrid(axes[1], axes[2], indexing="ij"), axis=-1).reshape(-1, 2)
-    for i, x in enumerate(axes[0]):
-        plane = np.column_stack([np.full(len(yz), x), yz])
-        values[i] = field(plane).reshape(shape[1], shape[2])
-    return from_grid(values, lower, spacing, field.lower, field.upper)
+    lower, upper = field.lower - margin, field.upper + margin
+    if half:
+        lower = lower.copy()
+        lower[0] = max(lower[0], -4.0)
+    values, origin = sample_grid(field, lower, upper, spacing, band=14.0)
+    grid = from_grid(values, origin, spacing, field.lower, field.upper)
+    return symmetric(grid) if half else grid
+
+
+def sample_grid(
+    field: Field, lower: Array, upper: Array, spacing: float, *, band: float
+) -> tuple[NDArray[np.float32], Array]:
+    """Return values (nx, ny, nz) and the place of node (0, 0, 0): exact near the surface, smooth far from it.
+
+    The box is cut into bricks of `BRICK` steps; where a brick's centre is further than `band` mm from the surface its
+    values are interpolated between its corners.
+    """
+    side = spacing * BRICK
+    bricks = np.maximum(np.ceil((upper - lower) / side).astype(int), 1)
+    corners = field(_nodes(lower, bricks + 1, side)).reshape(tuple(bricks + 1)).astype(np.float32)
+    values: NDArray[np.float32] = corners
+    for axis in range(3):
+        values = _stretched(values, axis)
+    centres = field(_nodes(lower + 0.5 * side, bricks, side)).reshape(tuple(bricks))
+    local = np.stack(np.meshgrid(*[np.arange(BRICK)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    near = np.argwhere(np.abs(centres) < max(band, side * 1.6))
+    for batch in np.array_split(near, max(len(near) // 200, 1)):
+        index = (batch[:, None, :] * BRICK + local[None]).reshape(-1, 3)
+        if len(index):
+            values[tuple(index.T)] = field(lower + index * spacing)
+    return values, lower
+
+
+def _nodes(lower: Array, counts: NDArray[np.int_], step: float) -> Array:
+    axes = [lower[i] + step * np.arange(counts[i]) for i in range(3)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def _stretched(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """Linear interpolation to `BRICK` steps between neighbours along one axis, last node dropped."""
+    v = np.moveaxis(values, axis, 0)
+    t = (np.arange(BRICK, dtype=np.float32) / BRICK)[None, :, None, None]
+    fine = v[:-1, None] * (1 - t) + v[1:, None] * t
+    return np.moveaxis(fine.reshape(-1, *v.shape[1:]), 0, axis).astype(np.float32, copy=False)
 
 
 def from_grid(values: NDArray[np.float32], origin: Array, spacing: float, lower: Array, upper: Array) -> Field:
@@ -215,7 +260,7 @@ def from_grid(values: NDArray[np.float32], origin: Array, spacing: float, lower:
     def distance(p: Array) -> Array:
         inside = np.clip(p, origin, top)
         near = map_coordinates(values, ((inside - origin) / spacing).T, order=1, mode="nearest")
-        return near.astype(np.float64) + _norm(p - inside)
+        return np.asarray(near.astype(np.float64) + _norm(p - inside))
 
     return Field(distance, np.asarray(lower, float), np.asarray(upper, float))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from meshes.fields import Field, offset, sampled, subtract, symmetric, union
+from meshes.fields import Field, offset, subtract, symmetric, union
 from meshes.parts import Part
 from meshes.points import load_table
 from meshes.sheets import Sheet, loft, wrap
@@ -31,17 +31,16 @@ def head_muscle_parts(bones: Field, skin: Field) -> list[Part]:
         Right side of the paired muscles, whole median ones.
     """
     table = load_table("head_muscles")
+    bodies: dict[str, Field] = {}
     parts: list[Part] = []
-    beneath = bones
     for key in ORDER:
         recipe = table[key]
-        sheet = formed(recipe, beneath, skin)
-        body = sampled(sheet.field(), max(0.35, 0.5 * recipe["spacing"]), margin=2.0)
-        deeper = [offset(p.field, PLANE_MM) for p in parts]
-        whole = subtract(body, bones, *deeper)
+        deeper = [bodies[name] for name in recipe.get("over", ())]
+        sheet = formed(recipe, union(bones, *deeper), skin)
+        body = sheet.field()
+        bodies[key] = body if recipe.get("median") else symmetric(body)
+        whole = subtract(body, bones, *(offset(other, PLANE_MM) for other in deeper))
         parts.append(_part(key, recipe, whole, sheet))
-        if key != "temporalis":
-            beneath = union(beneath, body if recipe.get("median") else symmetric(body))
     return parts
 
 
@@ -55,7 +54,10 @@ def formed(recipe: Mapping[str, Any], beneath: Field, skin: Field) -> Sheet:
         tendon=(recipe["tendon"][0], recipe["tendon"][1]),
         step_mm=recipe.get("step", 1.2),
     )
-    return wrap(sheet, beneath, skin, gap=recipe["gap"], cover=recipe["cover"])
+    bed = beneath
+    if "bed" in recipe:  # a scalp muscle lies at its depth under the skin, over loose tissue, not on the bone
+        bed = union(beneath, offset(skin, -float(recipe["bed"])))
+    return wrap(sheet, bed, skin, gap=recipe["gap"], cover=recipe["cover"])
 
 
 def _part(key: str, recipe: Mapping[str, Any], field: Field, sheet: Sheet) -> Part:

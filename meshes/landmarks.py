@@ -19,6 +19,8 @@ from meshes.surface import SurfaceQuery
 
 Array = NDArray[np.float64]
 SIDES = ("right", "left")
+AHEAD = np.array([0.0, 1.0, 0.0])
+FARTHEST_SKIN_MM = 60.0
 CURVE_STEP_MM = 1.0
 RIDGE_STATIONS = 60
 RIDGE_SMOOTHING = 7  # stations averaged along the crest
@@ -92,10 +94,15 @@ def _on_skin(seats: Mapping[str, Any], skin: SurfaceQuery, bony: Mapping[str, Ar
             label = f"{name}_{side}"
             out[label] = _seated(label, _sided([at], side), skin, seats["farthest_mm"])[0]
     for name, at in bony.items():
-        bare, side = _split(name)
-        label = f"{bare}_skin" if side is None else f"{bare}_skin_{side}"
-        if bare in seats["skin"]["points"] and label not in out:
-            out[label] = _seated(label, at[None], skin, np.inf, median=side is None)[0]
+        bare, which = _split(name)
+        label = f"{bare}_skin" if which is None else f"{bare}_skin_{which}"
+        if label in out:
+            continue
+        if bare in seats["skin"]["nearest"]:
+            out[label] = _seated(label, at[None], skin, np.inf, median=which is None)[0]
+        elif bare in seats["skin"]["ahead"]:
+            far, _ = skin.ray(at, AHEAD, FARTHEST_SKIN_MM)
+            out[label] = at + far[-1] * AHEAD if len(far) else _seated(label, at[None], skin, np.inf)[0]
     return out
 
 

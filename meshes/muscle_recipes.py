@@ -100,9 +100,8 @@ def read_heads(table_row: Mapping[str, Any], points: Mapping[str, ArrayLike]) ->
     return tuple(read_recipe(row, points) for row in rows)
 
 
-def heads_field(heads: Sequence[Sheet | Sweep], blend: float = 2.0) -> Field:
-    """Return the union of heads with fillets of about `blend` mm where they join."""
-    forms = [head.field() for head in heads]
+def joined(forms: Sequence[Field], blend: float = 2.0) -> Field:
+    """Return the union of the fields of a muscle's heads, with fillets of about `blend` mm where they join."""
     return forms[0] if len(forms) == 1 else smooth_union(forms, blend)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,6 @@ class Part:
     fibres: Fibres | None = None
     centerline: Array | None = None
     radius_mm: Array | None = None
-    branches: Mapping[str, Array] = field(default_factory=dict)
+    branches: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     sources: tuple[str, ...] = ()
     evidence: str = "design"

@@ -114,7 +114,11 @@ def _under_skin(row: Mapping[str, Any], layers: Layers) -> Array:
     if "near" in row:
         return np.asarray(project(skin, [row["near"]], level=-row["depth"])[0])
     x, z = row["lateral"], row["height"]
-    return np.asarray(project(skin, [[x, faces_of(skin, x, z)[0], z]], level=-row["depth"])[0])
+    y = np.arange(faces_of(skin, x, z)[0], AHEAD_MM, STEP_MM)
+    deep = skin(np.column_stack([np.full_like(y, x), y, np.full_like(y, z)])) <= -row["depth"]
+    if not deep.any():
+        raise ValueError(f"nothing lies {row['depth']} mm under the skin behind lateral {x:.1f}, height {z:.1f} mm.")
+    return np.array([x, y[int(np.argmax(deep))], z])
 
 
 def _on_bone(row: Mapping[str, Any], layers: Layers) -> Array:

@@ -7,12 +7,13 @@ the same muscle stays right when a bone or a patient changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter, grey_dilation
 from scipy.spatial import cKDTree
 
 from meshes.curves import arc_length, catmull_rom, profile
@@ -39,24 +40,51 @@ class Sheet:
     half_mm: Array
     tendon: Array
 
-    def field(self, neighbours: int = 8) -> Field:
+    def field(self) -> Field:
         """Return the sheet as a field, rounded at its edges."""
-        cloud, normals, half, _ = self._cloud()
-        tree = cKDTree(cloud)
+        local = self._local()
 
         def distance(p: Array) -> Array:
-            near, weight = _weights(tree, p, neighbours)
+            across, beside, half = local(p)
+            return np.hypot(across, beside) - half
+
+        return Field(distance, *self._box(0.0))
+
+    def over(self, beneath: Field, *, film: float, reach: float, gap: float = 0.2) -> Field:
+        """Return the sheet as a field that keeps `film` mm over bumps beneath it, up to `reach` mm above its own face.
+
+        What lies beneath, grown by `gap` mm, is still to be taken away from it.
+        """
+        local = self._local()
+
+        def distance(p: Array) -> Array:
+            across, beside, half = local(p)
+            own = np.hypot(across, beside) - half
+            lifted = np.maximum(np.maximum(np.abs(across) - reach, beside) - half, beneath(p) - gap - film)
+            return np.minimum(own, lifted) - 0.25 * np.maximum(1.0 - np.abs(own - lifted), 0.0) ** 2
+
+        return Field(distance, *self._box(reach))
+
+    def _local(self) -> Callable[[Array], tuple[Array, Array, Array]]:
+        """Return the function from points to height over the mid-surface, way past its edge, half thickness."""
+        cloud, normals, half, _ = self._cloud()
+        tree, pitch = cKDTree(cloud), self._pitch()
+
+        def local(p: Array) -> tuple[Array, Array, Array]:
+            near, weight = _weights(tree, p, 8)
             centre = np.einsum("ij,ijk->ik", weight, cloud[near])
             normal = np.einsum("ij,ijk->ik", weight, normals[near])
             normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
             d = p - centre
             across = np.einsum("ij,ij->i", d, normal)
             beside = np.linalg.norm(d - across[:, None] * normal, axis=1)
-            beside = np.maximum(beside - self._pitch(), 0.0)
-            return np.asarray(np.hypot(across, beside) - np.einsum("ij,ij->i", weight, half[near]))
+            return across, np.maximum(beside - pitch, 0.0), np.einsum("ij,ij->i", weight, half[near])
 
-        reach = float(half.max()) + 1.0
-        return Field(distance, cloud.min(axis=0) - reach, cloud.max(axis=0) + reach)
+        return local
+
+    def _box(self, more: float) -> tuple[Array, Array]:
+        flat, reach = self.points.reshape(-1, 3), float(self.half_mm.max()) + 1.0 + more
+        return flat.min(axis=0) - reach, flat.max(axis=0) + reach
 
     def fibres_at(self, points: ArrayLike) -> tuple[Array, Array, Array]:
         """Return fibre directions (n, 3), grain (n, 2) mm and tendon share (n,) at `points`."""
@@ -68,10 +96,19 @@ class Sheet:
         share = np.einsum("ij,ij->i", weight, self.tendon.reshape(-1)[near])
         return direction, np.einsum("ij,ijk->ik", weight, grain[near]), share
 
+    def pitches(self) -> tuple[float, float]:
+        """Return the mean steps of the grid along and across, mm."""
+        along, across = (np.linalg.norm(np.diff(self.points, axis=a), axis=-1).mean() for a in (0, 1))
+        return float(along), float(across)
+
+    def normals(self) -> Array:
+        """Return unit normals (n_along, n_across, 3) of the mid-surface."""
+        normals = np.cross(np.gradient(self.points, axis=0), np.gradient(self.points, axis=1))
+        return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9))
+
     def _pitch(self) -> float:
         """Half the wider mean step between grid points: the noise of a nearest-point distance."""
-        steps = [np.linalg.norm(np.diff(self.points, axis=a), axis=-1).mean() for a in (0, 1)]
-        return 0.25 * float(max(steps))
+        return 0.25 * max(self.pitches())
 
     def _grain(self) -> Array:
         along = np.stack([arc_length(self.points[:, j]) for j in range(self.points.shape[1])], axis=1)
@@ -80,9 +117,7 @@ class Sheet:
         return np.stack([along, across], axis=-1)
 
     def _cloud(self) -> tuple[Array, Array, Array, Array]:
-        along, across = np.gradient(self.points, axis=0), np.gradient(self.points, axis=1)
-        normals = np.cross(along, across)
-        normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
+        normals, along = self.normals(), np.gradient(self.points, axis=0)
         along /= np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-9)
         return self.points.reshape(-1, 3), normals.reshape(-1, 3), self.half_mm.reshape(-1), along.reshape(-1, 3)
 
@@ -185,27 +220,50 @@ def wrap(
     cover: float = 2.0,
     rounds: int = 12,
     settle: float = 0.0,
+    stiffness_mm: tuple[float, float] = (5.0, 5.0),
 ) -> Sheet:
-    """Return `sheet` lifted out of `beneath` and pressed under `above`, smooth between.
+    """Return `sheet` lifted out of `beneath` and pressed under `above`, taut between.
 
     `gap` mm is kept to what lies beneath (less than nothing: the sheet sinks in), `cover` mm of tissue to
-    the surface `above` (the skin). Points that stand higher than that over what lies beneath, but no more
-    than `settle` mm, come down onto it.
+    the surface `above` (the skin). A sheet that stands off comes down by up to `settle` mm, until it
+    touches. `stiffness_mm` are the widths, along and across the fibres, over which one bump beneath
+    lifts it.
     """
-    points = sheet.points.copy()
-    half = sheet.half_mm.reshape(-1)
+    normals = _outward(sheet, beneath, above)
+    shift = np.zeros(sheet.half_mm.shape)
+    radius = [max(s / max(p, 0.1), 0.5) for s, p in zip(stiffness_mm, sheet.pitches(), strict=True)]
+    size = [2 * int(np.ceil(r)) + 1 for r in radius]
     for _ in range(rounds):
-        flat = points.reshape(-1, 3)
+        flat = (sheet.points + shift[..., None] * normals).reshape(-1, 3)
         if beneath is not None:
-            short = half + gap - beneath(flat)
-            down = np.where(short > -settle, short, 0.0)
-            move = np.clip(np.where(short > 0, short, 0.5 * down), -2.0, 4.0)
-            flat = flat + move[:, None] * gradient(beneath, flat, 0.3)
+            short = sheet.half_mm + gap - beneath(flat).reshape(shift.shape)
+            short = np.clip(short, -settle - shift, 6.0)
+            shift = shift + 0.7 * gaussian_filter(grey_dilation(short, size=size), radius, mode="nearest")
         if above is not None:
-            over = np.maximum(above(flat) + half + cover, 0.0)
-            flat = flat - (np.minimum(over, 4.0)[:, None]) * gradient(above, flat, 0.3)
-        points = _relaxed(flat.reshape(points.shape))
-    return Sheet(points, sheet.half_mm, sheet.tendon)
+            flat = (sheet.points + shift[..., None] * normals).reshape(-1, 3)
+            over = np.clip(above(flat).reshape(shift.shape) + sheet.half_mm + cover, 0.0, 6.0)
+            shift = shift - gaussian_filter(over, 2.0, mode="nearest")
+    return Sheet(sheet.points + shift[..., None] * normals, sheet.half_mm, sheet.tendon)
+
+
+def bedded(sheet: Sheet, bed_mm: float, beneath: Field) -> Sheet:
+    """Return `sheet` grown by `bed_mm` on its deep side only, to be cut by what lies beneath it."""
+    share = sheet.half_mm / max(float(sheet.half_mm.max()), 1e-6)
+    grow = 0.5 * bed_mm * np.clip(2.0 * share, 0.0, 1.0)
+    normals = _outward(sheet, beneath, None)
+    return Sheet(sheet.points - grow[..., None] * normals, sheet.half_mm + grow, sheet.tendon)
+
+
+def _outward(sheet: Sheet, beneath: Field | None, above: Field | None) -> Array:
+    """Return smooth unit normals (n_along, n_across, 3) that point away from what lies beneath."""
+    normals = sheet.normals()
+    smooth = np.stack([gaussian_filter(normals[..., i], 2.0, mode="nearest") for i in range(3)], axis=-1)
+    smooth /= np.maximum(np.linalg.norm(smooth, axis=-1, keepdims=True), 1e-9)
+    guide = above if above is not None else beneath
+    if guide is None:
+        return smooth
+    up = gradient(guide, sheet.points.reshape(-1, 3), 0.5)
+    return smooth if np.einsum("ij,ij->i", up, smooth.reshape(-1, 3)).sum() > 0 else -smooth
 
 
 def _weights(tree: cKDTree, p: Array, k: int) -> tuple[NDArray[np.int64], Array]:
@@ -213,16 +271,6 @@ def _weights(tree: cKDTree, p: Array, k: int) -> tuple[NDArray[np.int64], Array]
     gap, near = tree.query(p, k=k + 1, workers=-1)
     weight = (1.0 - (gap[:, :k] / np.maximum(gap[:, k:], 1e-9)) ** 2) ** 2 + 1e-9
     return near[:, :k], weight / weight.sum(axis=1, keepdims=True)
-
-
-def _relaxed(points: Array) -> Array:
-    """One Laplacian step along the fibres and across; the four edges slide only along themselves."""
-    out = points.copy()
-    out[1:-1] += 0.35 * (0.5 * (points[:-2] + points[2:]) - points[1:-1])
-    inner = out.copy()
-    inner[:, 1:-1] += 0.25 * (0.5 * (out[:, :-2] + out[:, 2:]) - out[:, 1:-1])
-    inner[0], inner[-1] = points[0], points[-1]
-    return inner
 
 
 def _divide(line: Array, n: int) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,13 +12,21 @@ from scipy.interpolate import CubicSpline, RBFInterpolator
 from scipy.ndimage import map_coordinates, spline_filter
 
 from meshes.charts import LevelChart, RadiusChart
+from meshes.ear import auricle_field
+from meshes.face import with_features
 from meshes.fields import Field, half_space, intersect, smooth_union, symmetric
 from meshes.parts import Part
 from meshes.points import FLIP, load_table
 
 Array = NDArray[np.float64]
+CHARTS = ("head", "neck", "shoulder")
 SPACING = 1.2
 FACES = 76_000
+EAR_SPACING = 0.6
+EAR_FACES = 12_000
+ENVELOPE_STEP = 3.0  # mm between nodes of the grid that holds the broad form
+SLOPE_REACH = 30.0  # mm from a chart's surface within which its slope is made good; its axis must lie deeper
+STEEPEST = 5.0
 CORRECTION_STEP = 5.0  # mm between nodes of the grid that holds the correction
 CORRECTION_REACH = 26.0  # mm over which the correction at one named point fades
 
@@ -27,14 +35,20 @@ CORRECTION_REACH = 26.0  # mm over which the correction at one named point fades
 def skin_parts() -> list[Part]:
     """Return the skin (median) and the auricle (right), in this order."""
     table = load_table("skin")
-    sources = tuple(dict.fromkeys(s for name in ("head", "neck", "shoulder") for s in table[name]["sources"]))
-    return [Part("skin", skin_field(), SPACING, FACES, sources=sources, evidence="DERIVED")]
+    sources = tuple(dict.fromkeys(s for name in CHARTS for s in table[name]["sources"]))
+    ear = auricle_field(skin_field(), table["auricle"])
+    return [
+        Part("skin", skin_field(), SPACING, FACES, sources=sources, evidence="DERIVED"),
+        Part("auricle", ear, EAR_SPACING, EAR_FACES, sources=tuple(table["auricle"]["sources"]), evidence="DERIVED"),
+    ]
 
 
 @cache
 def skin_field() -> Field:
     """Return the skin without the auricles: negative inside, in mm, exact to its named points."""
-    return envelope_field()
+    envelope = envelope_field()
+    table = load_table("skin")
+    return symmetric(with_features(with_features(envelope, table["face"]), table["nape"]))
 
 
 @cache
@@ -43,8 +57,8 @@ def envelope_field() -> Field:
     table = load_table("skin")
     size = table["envelope"]
     joined = _joined(table)
-    goals = np.array([p for part in ("head", "neck", "shoulder") for name, p in table[part]["points"].items() if "core" not in name])
-    corrected = _corrected(joined, goals.astype(np.float64), float(size["cut_z"]))
+    goals = [at for part in CHARTS for name, at in table[part]["points"].items() if "core" not in name]
+    corrected = _gridded(_corrected(joined, np.array(goals, dtype=np.float64), float(size["cut_z"])))
     floor = half_space([0, 0, size["cut_z"]], [0, 0, -1])
     bust = intersect(corrected, floor, blend=size["cut_rounding"])
     lower = np.array([-214.0, -120.0, size["cut_z"]])
@@ -91,17 +105,17 @@ def _unit_slope(field: Field) -> Field:
     """Return `field` divided by its slope, so that it is close to a distance near its surface."""
 
     def distance(p: Array) -> Array:
-        here = field(p)
-        near = np.abs(here) < 60.0
-        out = here.copy()
-        if near.any():
-            q = p[near]
+        out = field(p)
+        near = np.flatnonzero(np.abs(out) < SLOPE_REACH)
+        if len(near):
+            q, here = p[near], out[near]
             slope = np.zeros(len(q))
             for axis in range(3):
                 step = np.zeros(3)
                 step[axis] = 0.5
-                slope += (field(q + step) - here[near]) ** 2
-            out[near] = here[near] / np.maximum(np.sqrt(slope) / 0.5, 1.0)
+                slope += ((field(q + step) - here) / 0.5) ** 2
+            share = (1.0 - (here / SLOPE_REACH) ** 2) ** 2
+            out[near] = here / (1.0 + share * (np.clip(np.sqrt(slope), 1.0, STEEPEST) - 1.0))
         return out
 
     return Field(distance, field.lower, field.upper)
@@ -113,14 +127,27 @@ def _corrected(field: Field, goals: Array, floor: float) -> Field:
     goals = np.vstack([goals, goals[goals[:, 0] > 0] * FLIP])
     miss = field(goals)
     spline = RBFInterpolator(goals / CORRECTION_REACH, miss, kernel="gaussian", epsilon=1.0, degree=-1, smoothing=1e-3)
-    lower, upper = np.array([-20.0, -125.0, -240.0]), np.array([230.0, 130.0, 135.0])
-    shape = np.ceil((upper - lower) / CORRECTION_STEP).astype(int) + 1
-    axes = [lower[i] + CORRECTION_STEP * np.arange(shape[i]) for i in range(3)]
+    shift = _splined(lambda p: spline(p / CORRECTION_REACH), CORRECTION_STEP)
+    return Field(lambda p: field(p) - shift(p), field.lower, field.upper)
+
+
+def _gridded(field: Field) -> Field:
+    """Return a fast copy of a smooth field, good for x >= 0."""
+    return Field(_splined(field, ENVELOPE_STEP), field.lower, field.upper)
+
+
+def _splined(values_at: Callable[[Array], Array], step: float) -> Callable[[Array], Array]:
+    """Return a function of points, kept on a grid over the right half of the bust and read by cubic splines."""
+    low, high = np.array([-12.0, -130.0, -226.0]), np.array([226.0, 136.0, 138.0])
+    shape = np.ceil((high - low) / step).astype(int) + 1
+    axes = [low[i] + step * np.arange(shape[i]) for i in range(3)]
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    values = spline_filter(spline(nodes / CORRECTION_REACH).reshape(tuple(shape)), order=3, mode="nearest")
+    held = spline_filter(np.asarray(values_at(nodes)).reshape(tuple(shape)), order=3, mode="nearest")
+    top = low + step * (shape - 1)
 
-    def distance(p: Array) -> Array:
-        at = (np.clip(p, lower, upper) - lower).T / CORRECTION_STEP
-        return field(p) - np.asarray(map_coordinates(values, at, order=3, mode="nearest", prefilter=False))
+    def read(p: Array) -> Array:
+        inside = np.clip(p, low, top)
+        near = map_coordinates(held, (inside - low).T / step, order=3, mode="nearest", prefilter=False)
+        return np.asarray(near + np.linalg.norm(p - inside, axis=1))
 
-    return Field(distance, field.lower, field.upper)
+    return read

@@ -1,8 +1,9 @@
-"""Parts of bones read from data rows: tubes, straps and ellipsoids, each trusted near its own box."""
+"""Forms of bone described by data rows, and how they join a body one after another."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,80 +14,185 @@ from meshes.curves import arc_length, catmull_rom, profile
 from meshes.fields import Field, box, ellipsoid, tube
 
 Array = NDArray[np.float64]
-MARGIN = 12.0  # mm round a part's box where its distance is computed; further out the box's own is taken
-STEP = 2.0  # mm between the nodes of a smoothed axis
+REACH = 12.0  # mm round a form's box within which it is felt
+FINE = 0.5  # mm between the stations of a strap's tables
+COARSE = 2.0  # mm between the nodes of a tube
 
 
-def near_only(field: Field, margin: float = MARGIN) -> Field:
-    """Return `field`, replaced by the distance to its box beyond `margin` mm: cheap, and low, never high."""
+@dataclass(frozen=True)
+class Step:
+    """One change to a body: a form that is added or carved, or a swelling of its surface.
+
+    Parameters
+    ----------
+    mode : {'add', 'carve', 'swell'}
+        How `form` acts.
+    form : Field
+        A shape (add, carve), or a distance to the swelling's axis with the swelling's box.
+    blend : float
+        Fillet, mm (add, carve).
+    height : callable, optional
+        Of a swelling: distance to its axis (n,) and points (n, 3) to rise (n,), mm.
+    """
+
+    mode: str
+    form: Field
+    blend: float = 0.0
+    height: Callable[[Array, Array], Array] | None = None
+
+    def apply(self, p: Array, out: Array) -> None:
+        """Change the distances `out` (n,) of a body at `p` (n, 3), in place, near the form only."""
+        reach = 0.0 if self.mode == "swell" else REACH
+        lower, upper = self.form.lower - reach, self.form.upper + reach
+        near = (p[:, 0] > lower[0]) & (p[:, 0] < upper[0])
+        for i in (1, 2):
+            near &= (p[:, i] > lower[i]) & (p[:, i] < upper[i])
+        close = np.flatnonzero(near)
+        if not len(close):
+            return
+        q, old = p[close], out[close]
+        new = self.form(q)
+        if self.mode == "add":
+            out[close] = _soft_min(old, new, self.blend)
+        elif self.mode == "carve":
+            out[close] = -_soft_min(-old, new, self.blend)
+        elif self.height is not None:
+            out[close] = old - self.height(new, q) * np.clip(1.5 - np.abs(old) / 8.0, 0.0, 1.0)
+
+
+def stepped(body: Field, steps: Iterable[Step]) -> Field:
+    """Return `body` after all `steps`, in their order."""
+    todo = tuple(steps)
 
     def distance(p: Array) -> Array:
-        gap = np.maximum(np.maximum(field.lower - p, p - field.upper), 0.0)
-        out = np.sqrt(np.einsum("ij,ij->i", gap, gap))
-        close = np.flatnonzero(out < margin)
-        if len(close):
-            out[close] = field(p[close])
+        p = np.asfortranarray(p)
+        out = np.array(body(p), dtype=np.float64)
+        for step in todo:
+            step.apply(p, out)
         return out
 
-    return Field(distance, field.lower, field.upper)
+    added = [s.form for s in todo if s.mode == "add"]
+    lower = np.minimum.reduce([body.lower, *(f.lower for f in added)])
+    upper = np.maximum.reduce([body.upper, *(f.upper for f in added)])
+    return Field(distance, lower, upper)
 
 
-def strap(nodes: ArrayLike, half_width: ArrayLike, half_thickness: ArrayLike, normal: ArrayLike) -> Field:
-    """Return a flat tube: elliptic sections, `half_thickness` along `normal`, `half_width` across it.
+def step(row: Mapping[str, Any], mode: str) -> Step:
+    """Return the step that a data row describes."""
+    if mode == "swell":
+        return swelling(row["through"], row["height"], row["width"])
+    return Step(mode, form(row), float(row["blend"]))
+
+
+def form(row: Mapping[str, Any]) -> Field:
+    """Return the form that a data row describes; its `kind` is tube, strap, oval, ellipsoid or box."""
+    kind = check_choice("kind", str(row["kind"]), ("tube", "strap", "oval", "ellipsoid", "box"))
+    if kind in ("ellipsoid", "box"):
+        axes = _axes(row["long_axis"]) if "long_axis" in row else None
+        if kind == "box":
+            return box(row["centre"], row["half_axes"], axes, float(row["rounding"]))
+        return ellipsoid(row["centre"], row["half_axes"], axes)
+    if kind == "tube":
+        axis, radius = _along(row["through"], COARSE, row["radius"])
+        return tube(axis, radius)
+    return strap(row["through"], row["half_width"], row["half_thickness"], row["normal"], oval=kind == "oval")
+
+
+def strap(
+    nodes: ArrayLike, half_width: ArrayLike, half_thickness: ArrayLike, normal: ArrayLike, *, oval: bool = False
+) -> Field:
+    """Return a flat rod with rounded sections across the line from its first to its last node.
 
     Parameters
     ----------
     nodes : (n, 3) array-like
-        Axis, mm.
+        Axis, mm; it must not turn back on the line between its ends.
     half_width, half_thickness : (n,) array-like
-        At each node, mm.
+        Across and along `normal` at each node, mm.
     normal : (3,) array-like
-        Direction in which the strap is thin.
+        Direction in which the rod is thin.
+    oval : bool
+        Elliptic sections in place of bars with round edges.
     """
-    pts = np.asarray(nodes, dtype=np.float64)
-    wide, thin = np.asarray(half_width, dtype=np.float64), np.asarray(half_thickness, dtype=np.float64)
-    n = np.asarray(normal, dtype=np.float64) / np.linalg.norm(normal)
+    section = _oval_distance if oval else _flat_distance
+    axis, wide, thin = _along(nodes, FINE, half_width, half_thickness)
+    start, chord = axis[0], axis[-1] - axis[0]
+    length = float(np.linalg.norm(chord))
+    chord = chord / length
+    n = np.asarray(normal, dtype=np.float64)
+    n = n - (n @ chord) * chord
+    n = n / np.linalg.norm(n)
+    s = (axis - start) @ chord
 
     def distance(p: Array) -> Array:
-        best = np.full(len(p), np.inf)
-        for i in range(len(pts) - 1):
-            ab = pts[i + 1] - pts[i]
-            t = np.clip((p - pts[i]) @ ab / max(float(ab @ ab), 1e-12), 0.0, 1.0)
-            q = p - pts[i] - t[:, None] * ab
-            w = wide[i] + t * (wide[i + 1] - wide[i])
-            h = thin[i] + t * (thin[i + 1] - thin[i])
-            best = np.minimum(best, _flat_distance(q, n, w, h))
-        return best
+        at = (p - start) @ chord
+        inside = np.clip(at, 0.0, length)
+        q = p - np.column_stack([np.interp(inside, s, axis[:, i]) for i in range(3)])
+        past = at - inside
+        q = q - past[:, None] * chord
+        return section(q @ n, q, past, np.interp(inside, s, wide), np.interp(inside, s, thin))
 
     big = np.maximum(wide, thin)[:, None]
-    return Field(distance, (pts - big).min(axis=0), (pts + big).max(axis=0))
+    return Field(distance, (axis - big).min(axis=0), (axis + big).max(axis=0))
 
 
-def _flat_distance(q: Array, n: Array, w: Array, h: Array) -> Array:
-    """Return the distance to an ellipse of half-axes `h` along `n` and `w` across it (first order)."""
-    up = q @ n
+def _flat_distance(up: Array, q: Array, past: Array, w: Array, h: Array) -> Array:
+    """Return the distance to a bar of half-sizes `h` along the normal and `w` across, its edges and ends fully rounded."""
     side = np.sqrt(np.maximum(np.einsum("ij,ij->i", q, q) - up * up, 0.0))
-    k0 = np.hypot(up / h, side / w)
-    k1 = np.hypot(up / (h * h), side / (w * w))
-    return np.asarray(np.where(k1 > 1e-9, k0 * (k0 - 1.0) / np.maximum(k1, 1e-9), -h))
+    edge = np.minimum(w, h)
+    beyond = np.maximum(side - (w - edge), 0.0), np.maximum(np.abs(up) - (h - edge), 0.0), past
+    return np.asarray(np.sqrt(beyond[0] ** 2 + beyond[1] ** 2 + beyond[2] ** 2) - edge)
 
 
-def part(row: Mapping[str, Any]) -> Field:
-    """Return the form that a data row describes; its `kind` is tube, strap, ellipsoid or box."""
-    kind = check_choice("kind", str(row["kind"]), ("tube", "strap", "ellipsoid", "box"))
-    if kind in ("ellipsoid", "box"):
-        axes = _axes(row["long_axis"]) if "long_axis" in row else None
-        if kind == "box":
-            return near_only(box(row["centre"], row["half_axes"], axes, float(row["rounding"])))
-        return near_only(ellipsoid(row["centre"], row["half_axes"], axes))
-    nodes = np.asarray(row["through"], dtype=np.float64)
-    axis = catmull_rom(nodes, STEP)
-    at = arc_length(axis) / arc_length(axis)[-1]
-    known = arc_length(nodes) / arc_length(nodes)[-1]
-    if kind == "tube":
-        return near_only(tube(axis, profile(known, row["radius"], at)))
-    wide, thin = profile(known, row["half_width"], at), profile(known, row["half_thickness"], at)
-    return near_only(strap(axis, wide, thin, row["normal"]))
+def _oval_distance(up: Array, q: Array, past: Array, w: Array, h: Array) -> Array:
+    """Return the distance to an ellipse of half-axes `h` along the normal and `w` across, to first order."""
+    side = np.sqrt(np.maximum(np.einsum("ij,ij->i", q, q) - up * up, 0.0))
+    end = np.minimum(w, h)
+    k0 = np.sqrt((up / h) ** 2 + (side / w) ** 2 + (past / end) ** 2)
+    k1 = np.sqrt((up / h**2) ** 2 + (side / w**2) ** 2 + (past / end**2) ** 2)
+    return np.asarray(np.where(k1 > 1e-9, k0 * (k0 - 1.0) / np.maximum(k1, 1e-9), -end))
+
+
+def swelling(nodes: ArrayLike, height: ArrayLike, width: ArrayLike) -> Step:
+    """Return a soft ridge (or groove, where `height` is negative) over a curve on a surface.
+
+    Parameters
+    ----------
+    nodes : (n, 3) array-like
+        Curve on the surface, mm.
+    height, width : (n,) array-like
+        Rise at the crest and distance from it at which the rise falls to a third, at each node, mm.
+    """
+    axis, rise, wide = _along(nodes, 2 * COARSE, height, width)
+
+    def nearest(p: Array) -> tuple[Array, Array]:
+        best, where = np.full(len(p), np.inf), np.zeros(len(p))
+        for i, (a, b) in enumerate(zip(axis[:-1], axis[1:], strict=True)):
+            ab = b - a
+            t = np.clip((p - a) @ ab / float(ab @ ab), 0.0, 1.0)
+            q = p - a - t[:, None] * ab
+            d = np.einsum("ij,ij->i", q, q)
+            where = np.where(d < best, i + t, where)
+            best = np.minimum(best, d)
+        return np.sqrt(best), where
+
+    def lift(_: Array, p: Array) -> Array:
+        d, where = nearest(p)
+        station = np.arange(len(axis))
+        return np.asarray(np.interp(where, station, rise) * np.exp(-((d / np.interp(where, station, wide)) ** 2)))
+
+    reach = 2.6 * wide[:, None]
+    bounds = Field(lambda p: np.zeros(len(p)), (axis - reach).min(axis=0), (axis + reach).max(axis=0))
+    return Step("swell", bounds, height=lift)
+
+
+def _along(nodes: ArrayLike, spacing: float, *values: ArrayLike) -> tuple[Array, ...]:
+    """Return a smooth axis through `nodes` and each of `values` read along it."""
+    p = np.asarray(nodes, dtype=np.float64)
+    axis = catmull_rom(p, spacing)
+    known, at = arc_length(p), arc_length(axis)
+    read = [profile(known / known[-1], np.broadcast_to(np.asarray(v, float), len(p)), at / at[-1]) for v in values]
+    return (axis, *read)
 
 
 def _axes(long_axis: ArrayLike) -> Array:
@@ -95,3 +201,11 @@ def _axes(long_axis: ArrayLike) -> Array:
     x = np.cross(y, [0.0, 0.0, 1.0])
     x /= np.linalg.norm(x)
     return np.array([x, y, np.cross(x, y)])
+
+
+def _soft_min(a: Array, b: Array, blend: float) -> Array:
+    """Polynomial smooth minimum (Quilez, 2013)."""
+    if blend <= 0:
+        return np.minimum(a, b)
+    h = np.maximum(blend - np.abs(a - b), 0.0) / blend
+    return np.minimum(a, b) - h * h * blend * 0.25

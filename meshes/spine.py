@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -9,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes.atlas_axis import atlas, axis
-from meshes.fields import Field
+from meshes.blades import carved
+from meshes.curves import catmull_rom
+from meshes.fields import Field, tube
 from meshes.parts import Part
 from meshes.points import load_table
 from meshes.vertebra import Level, disc, level, lower_joint, pillar, upper_joint, vertebra
@@ -26,34 +29,39 @@ LEVELS = (
     "second_thoracic_vertebra",
 )
 SPACING_MM, FACES = 0.55, 9000
-DISC_SPACING_MM, DISC_FACES = 0.6, 1600
+DISC_SPACING_MM, DISC_FACES, DISC_GAP_MM = 0.6, 1600, 0.05
 
 
 def spine_parts() -> list[Part]:
     """Return atlas to second thoracic vertebra and the discs between them, from above down."""
     places = [level(key) for key in LEVELS]
-    pillars = _pillars(places)
-    parts = [_bone("atlas", atlas())]
-    for i, place in enumerate(places):
+    pillars, artery = _pillars(places), artery_way()
+    parts = [_bone("atlas", atlas(artery)), _bone("axis", axis(places[0], places[1], pillars[1:2], artery))]
+    for i, place in enumerate(places[1:], 1):
         below = places[i + 1] if i + 1 < len(places) else None
-        others = [pillars[j] for j in (i - 1, i + 1) if 0 <= j < len(places)]
-        if i == 0:
-            assert below is not None
-            parts.append(_bone(place.key, axis(below, place, others)))
-        else:
-            parts.append(_bone(place.key, vertebra(place, below, others, _way(places, i))))
-    return parts + [_disc(a, b) for a, b in pairwise(places)]
+        others = [pillars[j] for j in (i - 1, i + 1) if j < len(places)]
+        parts.append(_bone(place.key, vertebra(place, below, others, _way(places, i), artery)))
+    discs = [_disc(a, b, parts[i + 1 : i + 3]) for i, (a, b) in enumerate(pairwise(places))]
+    return parts + discs
 
 
 @cache
 def transverse_foramina() -> dict[str, Array]:
-    """Return the centre (3,) mm RAS of the right transverse foramen of each vertebra that has one for the artery."""
+    """Return the centre (3,) mm RAS of the right transverse foramen of each vertebra that has one, C1 to C7."""
     table = load_table("vertebrae")
-    out = {"atlas": np.array(table["atlas"]["foramen_way"][1]), "axis": np.array(table["axis"]["foramen_centre"])}
+    out = {"atlas": np.array(table["atlas"]["foramen"]), "axis": np.array(table["axis"]["foramen"])}
     for key in LEVELS[1:]:
         if "foramen" in table[key]:
             out[key] = level(key).foramen()
     return out
+
+
+def artery_way() -> Field:
+    """Return the clear way that the bones of the right side leave to the vertebral artery, from below C6 to the dura."""
+    row, centres = load_table("vertebrae")["artery"], transverse_foramina()
+    through = [centres[key] for key in (*reversed(LEVELS[1:5]), "axis")]
+    nodes = np.vstack([row["below"], through, row["bulge"], centres["atlas"], row["beyond"]])
+    return tube(catmull_rom(nodes, 1.5), row["clear_radius"])
 
 
 def facet_joints() -> dict[str, Array]:
@@ -87,6 +95,7 @@ def _bone(key: str, form: Field) -> Part:
     return Part(key, form, SPACING_MM, FACES, sources=tuple(row["sources"]), evidence=row["evidence"])
 
 
-def _disc(above: Level, below: Level) -> Part:
+def _disc(above: Level, below: Level, bones: Sequence[Part]) -> Part:
     key = f"intervertebral_disc_{above.size['number']}_{below.size['number']}"
-    return Part(key, disc(above, below), DISC_SPACING_MM, DISC_FACES, sources=("manipal_typical",), evidence="DERIVED")
+    form = carved(disc(above, below), [bone.field for bone in bones], 0.0, DISC_GAP_MM)
+    return Part(key, form, DISC_SPACING_MM, DISC_FACES, sources=("manipal_typical",), evidence="DERIVED")

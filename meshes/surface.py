@@ -17,7 +17,7 @@ from meshes._check import check_points
 from meshes.model import SurfaceMesh
 
 Array = NDArray[np.float64]
-Direction = Callable[[Array], ArrayLike] | ArrayLike
+Direction = Callable[[Array, Array], ArrayLike] | ArrayLike
 ON_FEATURE = 1e-6  # barycentric share below which a point counts as on an edge or a corner
 SAME_HIT_MM = 1e-4
 
@@ -127,7 +127,7 @@ class SurfaceQuery:
         start : (3,) array
             Put on the surface first.
         direction : (3,) array or callable
-            Head-frame direction, or one that depends on the place; its part in the tangent plane is followed.
+            Head-frame direction, or a function of the place and the normal there; its part in the tangent plane is followed.
         length_mm : float
             Measured along the path.
         step_mm : float
@@ -140,13 +140,14 @@ class SurfaceQuery:
         """
         if not 0 < step_mm <= 1.0 or not length_mm >= 0:
             raise ValueError(f"step_mm is {step_mm} and length_mm {length_mm}; the step must be in (0, 1], the length 0 or more.")
-        follow = direction if callable(direction) else (lambda _p: direction)
+        follow = direction if callable(direction) else (lambda _p, _n: direction)
         here, normal = self.closest(start)
         path, left = [here[0]], float(length_mm)
         for _ in range(int(length_mm / step_mm * 4) + 8):
             if left <= 1e-9:
                 break
-            here, normal = self._stride(path[-1], normal[0], np.asarray(follow(path[-1]), dtype=np.float64), min(step_mm, left))
+            wish = np.asarray(follow(path[-1], normal[0]), dtype=np.float64)
+            here, normal = self._stride(path[-1], normal[0], wish, min(step_mm, left))
             left -= float(np.linalg.norm(here[0] - path[-1]))
             path.append(here[0])
         return path[-1].copy(), np.array(path)

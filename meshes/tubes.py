@@ -42,7 +42,7 @@ class Tube:
             d = p - axis[i]
             t = np.clip(np.einsum("ij,ij->i", d, along[i]), -step_mm, step_mm)
             t = np.where((i == 0) & (t < 0) | (i == len(axis) - 1) & (t > 0), 0.0, t)
-            return np.linalg.norm(d - t[:, None] * along[i], axis=1) - radius[i]
+            return np.asarray(np.linalg.norm(d - t[:, None] * along[i], axis=1) - radius[i])
 
         reach = float(radius.max())
         return Field(distance, axis.min(axis=0) - reach, axis.max(axis=0) + reach)

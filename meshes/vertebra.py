@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meshes.blades import blade, carved, column, joined
-from meshes.fields import Field, half_space, intersect, symmetric, tube
+from meshes.fields import Field, ellipsoid, half_space, intersect, symmetric, tube
 from meshes.points import load_table, shared_points
 
 Array = NDArray[np.float64]
 SIDE = np.array([1.0, 0.0, 0.0])
-BLEND, EDGE = 2.2, 0.9
+BLEND, ARCH_BLEND, EDGE = 2.6, 4.5, 1.8
+CLEARANCE = 0.75  # share of the facet gap kept from a neighbour's pillar; the facet planes keep all of it
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def body_girth(size: Mapping[str, Any], q: Array, waist: float = 0.07) -> Array:
     slim = 1.0 - waist * np.sin(np.pi * t)
     a = 0.5 * (size["body_width_lower"] + t * (size["body_width_upper"] - size["body_width_lower"])) * slim
     b = 0.5 * size["body_depth"] * slim
-    x, y, power = np.abs(q[:, 0]) / a, np.abs(q[:, 1]) / b, 2.6
+    x, y, power = np.abs(q[:, 0]) / a, np.abs(q[:, 1]) / b, 2.35
     k = np.maximum((x**power + y**power) ** (1 / power), 1e-6)
     slope = np.sqrt((x ** (power - 1) / a) ** 2 + (y ** (power - 1) / b) ** 2) * k ** (1 - power)
     return np.asarray((k - 1.0) / np.maximum(slope, 1e-3))
@@ -129,7 +130,8 @@ def body(place: Level, below: Level | None) -> Field:
         ends = _round_max(0.9 * (q[:, 2] - body_top(size, q)), 0.9 * (body_bottom(size, q, bevel) - q[:, 2]), 1.0)
         return _round_max(body_girth(size, q), ends, 1.6)
 
-    half = np.array([0.5 * size["body_width_upper"], 0.5 * size["body_depth"], 0.5 * size["body_height"] + size["uncinate_height"] + 1])
+    wide = max(size["body_width_upper"], size["body_width_lower"])
+    half = 0.5 * np.array([wide, size["body_depth"], size["body_height"] + 2 * size["uncinate_height"] + 6.0])
     reach = np.abs(place.turn) @ (half + 1.0)
     return Field(distance, place.origin - reach, place.origin + reach)
 
@@ -154,7 +156,7 @@ def pillar(place: Level, upper: Joint | None, lower: Joint, gap: float) -> Field
     """Return the right articular pillar between its two facets; without an upper joint it ends at the pedicle."""
     size = place.size
     top = upper.middle if upper is not None else place.at(size["pillar_root"])
-    form = column(top, lower.middle, 0.5 * size["pillar_width"], 0.5 * size["pillar_depth"], 0.1, SIDE)
+    form = column(top, lower.middle, 0.5 * size["pillar_width"], 0.5 * size["pillar_depth"], 0.16, SIDE)
     form = intersect(form, half_space(lower.middle + 0.5 * gap * lower.normal, -lower.normal), EDGE)
     form = intersect(form, half_space(lower.middle - 6.0 * place.up, -place.up), 1.5)
     if upper is None:
@@ -174,15 +176,16 @@ def arch(place: Level) -> list[Field]:
     size = place.size
     back = -(0.5 * size["body_depth"] + size["canal_depth"] + 0.5 * size["lamina_thickness"])
     x, y, z = size["facet"]
-    mid = z - 0.5 * size["body_height"] - 1.5
+    mid = z - 0.5 * size["body_height"] - 2.5
+    half_way = [0.52 * x, 0.42 * y + 0.58 * back, mid - 1.2]
     lamina = blade(
-        place.at([[x - 1.0, y - 2.5, mid], [0.52 * x, 0.42 * y + 0.58 * back, mid - 1.0], [0.0, back - 0.6, -size["lamina_drop"]]]),
-        0.5 * size["lamina_height"] * np.array([0.92, 1.0, 0.9]), 0.5 * size["lamina_thickness"] * np.array([1.1, 1.0, 1.1]),
-        place.turn @ np.array([0.0, 0.38, 1.0]), 1.5,
+        place.at([[x - 1.0, y - 2.5, mid], half_way, [0.0, back - 0.9, -size["lamina_drop"]]]),
+        0.5 * size["lamina_height"] * np.array([0.8, 0.95, 0.95]), 0.5 * size["lamina_thickness"] * np.array([1.1, 1.05, 1.2]),
+        place.turn @ np.array([0.0, 0.3, 1.0]), 0.5, 2.2,
     )  # fmt: skip
     pedicle = blade(
         place.at([[0.5 * size["body_width_upper"] - 2.5, -0.3 * size["body_depth"], 1.2], [x - 2.5, y + 2.0, 1.0]]),
-        0.5 * size["pedicle_height"], 2.5, place.up,
+        0.5 * size["pedicle_height"], 2.7, place.up,
     )  # fmt: skip
     return [lamina, pedicle, *spine(place, np.array([0.0, back, -size["lamina_drop"]]))]
 
@@ -195,10 +198,10 @@ def spine(place: Level, root: Array) -> list[Field]:
     fork = root + (1.0 - size.get("bifid_share", 0.0)) * (end - root)
     tall = 0.5 * size["spine_height_root"]
     nodes = place.at([root, 0.5 * (root + fork), fork])
-    stem = blade(nodes, [tall, 0.45 * tall + 0.5 * low, low], [1.3 * thin, 0.85 * thin, thin], high, 2.0)
+    stem = blade(nodes, [tall, 0.5 * tall + 0.45 * low, low], [1.5 * thin, 1.0 * thin, thin], high, 0.5)
     if "bifid_halfspread" in size:
         return [stem]
-    return [stem, blade(place.at([fork + np.array([0.0, 2.0, 0.3]), fork]), 1.05 * low, 1.25 * thin, high)]
+    return [stem, blade(place.at([fork + np.array([0.0, 3.0, 0.6]), fork]), [0.9 * low, low], [thin, 1.2 * thin], high, 0.0, 2.6)]
 
 
 def prongs(place: Level) -> list[Field]:
@@ -209,8 +212,9 @@ def prongs(place: Level) -> list[Field]:
     low, thin = 0.5 * size["spine_height_tip"], 0.5 * size["spine_thickness"]
     end, high = _spine_end(place)
     fork = place.at(end + np.array([0.0, 0.3 * np.linalg.norm(end), 0.0]) * size["bifid_share"] + np.array([0.0, 1.5, 1.0]))
-    tips = [place.at(end + np.array([sign * wide, 0.0, 0.3])) for sign, wide in zip((1, -1), size["bifid_halfspread"], strict=True)]
-    return [blade([fork, tip], [low, 0.85 * low], [0.85 * thin, 0.95 * thin], high) for tip in tips]
+    right, left = size["bifid_halfspread"]
+    tips = [place.at(end + np.array([x, 0.0, 0.3])) for x in (right, -left)]
+    return [blade([fork, tip], [low, 0.72 * low], [1.0 * thin, 0.95 * thin], high) for tip in tips]
 
 
 def _spine_end(place: Level) -> tuple[Array, Array]:
@@ -224,25 +228,34 @@ def transverse_process(place: Level) -> list[Field]:
     """Return the right transverse process: two bars and their bridge below C6, one club from C7 down."""
     size = place.size
     if "transverse_tip" in size:
-        root, tip = np.array(size["transverse_root"]), np.array(size["transverse_tip"])
-        tall, thick = 0.5 * size["transverse_height"], 0.5 * size["transverse_thickness"]
-        end = tip - np.array([thick, 0.0, 0.0])
-        bars = [blade(place.at([root, 0.5 * (root + end), end]), [tall, 0.74 * tall, 0.92 * tall], [thick, 0.72 * thick, thick], place.up, 2.0)]
-        if "foramen" in size:
-            hole = np.array(size["foramen"])
-            bars.append(blade(place.at([[hole[0] - 6, 3.0, -0.5], [hole[0] + 2, 2.4, -1], end + [-4, 1, 0]]), 1.9, 1.5, place.up, 2.0))
-        return bars
+        return _club(place)
     front, back = np.array(size["anterior_tubercle"]), np.array(size["posterior_tubercle"])
-    inner = 0.5 * size["body_width_upper"]
+    inner, hole = 0.5 * size["body_width_upper"], np.array(size["foramen"])
     x, y, _ = size["facet"]
     return [
-        blade(place.at([[inner - 2.0, 1.5, 0.5], front - [1.6, 0.8, 0]]), [2.6, 2.3], [1.6, 1.9], place.up),
-        blade(place.at([[x - 3.5, y + 5.0, 0.8], back - [1.6, 0, 0]]), [2.6, 2.2], [1.6, 2.0], place.up),
-        blade(place.at([front - [1.2, 1.2, 1.0], back - [2.6, -0.8, 0.6]]), 2.2, 1.3, place.turn @ np.array([0.8, -0.5, 0.6])),
+        blade(place.at(np.array([[inner - 2.0, 1.5, 0.3], front - np.array([1.6, 0.8, 0.2])])), [3.0, 2.8], [1.8, 1.9], place.up),
+        blade(place.at(np.array([[x - 3.5, y + 5.0, 0.6], back - np.array([1.8, 0, 0])])), [3.0, 2.8], [1.9, 2.0], place.up),
+        ellipsoid(place.at(hole + 0.2 * (back - hole) - [0, 0, 1.0]), [7.4, 5.4, 2.3], place.turn.T),
+        blade(place.at([front - [1.2, 1.2, 1.4], back - [2.6, -0.8, 0.8]]), 2.6, 1.5, place.turn @ np.array([0.8, -0.5, 0.5])),
     ]
 
 
-def vertebra(place: Level, below: Level | None, others: Sequence[Field], way: Sequence[Array]) -> Field:
+def _club(place: Level) -> list[Field]:
+    """Right transverse process of C7 and below, with C7's slender front bar."""
+    size = place.size
+    root, tip = np.array(size["transverse_root"]), np.array(size["transverse_tip"])
+    tall, thick = 0.5 * size["transverse_height"], 0.5 * size["transverse_thickness"]
+    end = tip - np.array([thick, 0.0, 0.0])
+    high, deep = tall * np.array([1.0, 0.76, 0.9]), thick * np.array([1.0, 0.75, 0.95])
+    club = blade(place.at([root, 0.5 * (root + end), end]), high, deep, place.up, 0.5, 2.5)
+    if "foramen" not in size:
+        return [club]
+    hole = np.array(size["foramen"])
+    front = np.array([[hole[0] - 6, 3.0, -0.5], [hole[0] + 2, 2.4, -1.0], end + [-4, 1, 0]])
+    return [club, blade(place.at(front), 1.9, 1.5, place.up, 0.5)]
+
+
+def vertebra(place: Level, below: Level | None, others: Sequence[Field], way: Sequence[Array], artery: Field) -> Field:
     """Return a typical vertebra as a field, whole.
 
     Parameters
@@ -253,13 +266,15 @@ def vertebra(place: Level, below: Level | None, others: Sequence[Field], way: Se
         Right articular pillars of the neighbours, which it keeps clear of.
     way : sequence of (3,) arrays
         Points of the vertebral canal above, in and below it.
+    artery : Field
+        Clear way of the vertebral artery.
     """
     gap = float(load_table("vertebrae")["joints"]["facet_gap"])
     own = pillar(place, upper_joint(place), lower_joint(place, below), gap)
-    right = joined([own, *arch(place), *transverse_process(place)], BLEND)
-    right = carved(right, others, 0.5, gap)
-    tools = [canal_bore(way, place.size["canal_width"], place.size["canal_depth"])]
-    if "foramen" in place.size:
+    right = joined([joined([own, *arch(place)], ARCH_BLEND), *transverse_process(place)], BLEND)
+    right = carved(right, others, 0.8, CLEARANCE * gap)
+    tools = [artery, canal_bore(way, place.size["canal_width"], place.size["canal_depth"])]
+    if "foramen_radius" in place.size:
         hole, drift = place.foramen(), 9.0 * place.up
         tools.append(tube(np.array([hole - drift, hole, hole + drift]), place.size["foramen_radius"]))
     with_body = joined([right, body(place, below)], 1.6)
@@ -274,4 +289,3 @@ def _rim(share: Array) -> Array:
 def _round_max(a: Array, b: Array, blend: float) -> Array:
     h = np.maximum(blend - np.abs(a - b), 0.0) / blend
     return np.asarray(np.maximum(a, b) + h * h * blend * 0.25)
-

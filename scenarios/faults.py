@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from meshes.model import MissingName
 from scenarios.locate import line_of
 
 KeyPath = tuple[str | int, ...]
@@ -59,12 +60,12 @@ class Origin:
 
     @contextmanager
     def at(self, *path: str | int) -> Iterator[None]:
-        """Turn a ValueError or KeyError raised inside into a fault of `path`."""
+        """Turn a ValueError or a name that the anatomy lacks, raised inside, into a fault of `path`."""
         try:
             yield
         except ScenarioError:
             raise
-        except (ValueError, KeyError) as error:
+        except (ValueError, MissingName) as error:
             raise self.error(path, str(error)) from error
 
 

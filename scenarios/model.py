@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, StrictInt, StrictStr, model_validator
 
@@ -25,12 +25,13 @@ Side = Literal["left", "right"]
 Sides = Literal["left", "right", "both"]
 Direction = Literal["left", "right", "anterior", "posterior", "superior", "inferior"]
 CameraName = Literal[
-    "posterior", "anterior", "left", "right", "superior", "inferior", "oblique-right", "oblique-left", "oblique-front-right",
-    "oblique-front-left",
+    "posterior", "anterior", "right", "left", "superior", "inferior", "oblique", "posterior-oblique-right",
+    "posterior-oblique-left", "anterior-oblique", "anterior-oblique-right", "anterior-oblique-left", "posterior-inferior",
+    "posterior-superior",
 ]  # fmt: skip
 Style = Literal["atlas", "patient", "dark"]
 ProcedureName = Literal["gon-block-landmark", "gon-block-c2", "gon-block-nuchal-line", "preempt"]
-Definition = Literal["medial-third", "2cm-lateral-2cm-inferior", "3cm-below-1.5cm-lateral"]
+Definition = Literal["medial_third", "two_by_two", "three_by_one_and_a_half", "nuchal_line_ultrasound", "twenty_two_percent"]
 FollowGroup = Literal["temporalis", "occipitalis", "trapezius"]
 DIRECTIONS: dict[str, Point] = {
     "left": (-1.0, 0.0, 0.0), "right": (1.0, 0.0, 0.0), "anterior": (0.0, 1.0, 0.0),
@@ -44,6 +45,9 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+PartType = TypeVar("PartType", bound=Part)
+
+
 class Place(Part):
     """A point of the anatomy: exactly one of landmark, site, structure, curve or point_mm, and an offset."""
 
@@ -51,8 +55,8 @@ class Place(Part):
     site: Name | None = Field(None, description="Injection site of the scenario's procedure, by its id: its point on the skin.")
     structure: Name | None = Field(None, description="A nerve's or vessel's axis, or the middle of any other structure.")
     curve: Name | None = Field(None, description="Named curve, such as 'superior_nuchal_line_right'.")
-    point_mm: Point | None = Field(None, description="Right, anterior, superior, in mm from the middle between the porions.")
-    along: Share = Field(0.5, description="Share of the length of the curve, or of the axis of the nerve or vessel, from its origin.")
+    point_mm: Point | None = Field(None, description="Right, anterior, superior, mm from the middle of the porions.")
+    along: Share = Field(0.5, description="Share of the length of the curve, or of the axis of the nerve or vessel.")
     offset_mm: Point = Field((0.0, 0.0, 0.0), description="Added: right, anterior, superior, mm.")
     on_skin: StrictBool = Field(False, description="Move the point to the nearest point of the skin.")
 
@@ -123,11 +127,14 @@ class Procedure(Part):
 
     name: ProcedureName = Field(description="The procedure, whose rules give the sites.")
     side: Sides = Field("right", description="The patient's side. PREEMPT is always both.")
-    sites: Literal["all"] | tuple[Name, ...] = Field("all", description="'all', or the ids of the sites that are marked.")
-    follow_the_pain: dict[FollowGroup, Annotated[int, Field(strict=True, ge=0)]] = Field(
-        default_factory=dict, description="PREEMPT only: extra sites by muscle, both sides together."
+    sites: tuple[Name, ...] = Field((), description="Ids of the sites that are marked; none given marks all.")
+    follow_the_pain: dict[FollowGroup, StrictInt | dict[Side, StrictInt]] = Field(
+        default_factory=dict,
+        description="PREEMPT only: extra sites by muscle, both sides together or { left = 1, right = 0 }.",
     )
-    definitions: tuple[Definition, ...] = Field((), description="Other published definitions of the site, marked beside it.")
+    definitions: tuple[Definition, ...] = Field(
+        (), description="GON block: the published definitions that are marked; the first is the site that is used."
+    )
     show_units: StrictBool = Field(False, description="Write the dose beside each site.")
     show_needles: StrictBool = Field(False, description="Draw the needle's way from each site to its target.")
 
@@ -137,8 +144,8 @@ class Needle(Part):
 
     entry: Place | None = Field(None, description="Where it crosses the skin.")
     tip: Place | None = Field(None, description="Where its tip is.")
-    length_mm: Length = Field(50.0, description="Of the shaft.")
-    diameter_mm: Length = Field(0.7, description="Of the shaft.")
+    length_mm: Length | None = Field(None, description="Of the shaft; by default that of the procedure's needle.")
+    diameter_mm: Length | None = Field(None, description="Of the shaft; by default that of the procedure's needle.")
     hub: StrictBool = Field(True, description="Draw the hub.")
 
 
@@ -169,6 +176,7 @@ class View(Part):
     title: Text | None = Field(None, description="In place of the scenario's title.")
     caption: Text | None = Field(None, description="In place of the scenario's caption.")
     hide: tuple[Name, ...] = Field((), description="Structures left out of this view.")
+    extra: StrictBool = Field(False, description="Made only when it is asked for by name, or with --view all.")
 
     @model_validator(mode="after")
     def _one(self) -> View:
@@ -246,7 +254,7 @@ class Scenario(Part):
     seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] = Field(0, description="Of all that is random.")
     style: Style = Field("atlas", description="Look of the pictures.")
     size: tuple[Pixels, Pixels] = Field((1920, 1080), description="Width and height in pixels, 64 to 7680.")
-    anatomy: Source = Field(default_factory=lambda: Source(), description="Which anatomy is shown.")
+    anatomy: Source = Field(default_factory=lambda: Source(), description="Anatomy and patient.")
     show: tuple[Show, ...] = Field(min_length=1, description="What is shown.")
     cut: tuple[Cut, ...] = Field((), description="Cut-aways.")
     window: Window | None = Field(None, description="Skin window.")
@@ -279,7 +287,7 @@ class Scenario(Part):
         return out
 
 
-def _one_of(part: Any, first: str, second: str) -> Any:
+def _one_of(part: PartType, first: str, second: str) -> PartType:
     if (getattr(part, first) is None) == (getattr(part, second) is None):
         raise ValueError(f"give {first} or {second}, one of them and not both.")
     return part

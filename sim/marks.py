@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meshes.curves import arc_length, point_at, resample
+from meshes.curves import point_at, resample
 from meshes.model import SurfaceMesh
 from sim.picture import Line, Marker, Needle, Picture, Probe
 
@@ -21,7 +21,6 @@ HUB_MM = (2.6, 14.0)
 LINE_STEP_MM = 1.0
 DASH_MM = 4.0
 MARKER_NEEDLE_MM = (0.9, 22.0)
-LINE_LIFT_MM = 0.5
 
 
 @dataclass(frozen=True)
@@ -98,13 +97,11 @@ def probe_axes(probe: Probe) -> tuple[Array, Array, Array]:
 def line_marks(line: Line) -> list[Mark]:
     """Return the tube, or the dashes, of a line and the beads at its ticks."""
     points = np.asarray(line.points_mm, dtype=np.float64)
-    length = float(arc_length(points)[-1])
-    count = max(2, int(length / LINE_STEP_MM) + 1)
-    path, radius = resample(points, count), line.width_mm / 2
+    path, radius = resample(points, LINE_STEP_MM), line.width_mm / 2
     pieces = [path]
     if line.dashed:
-        step = max(2, round(DASH_MM / LINE_STEP_MM))
-        pieces = [path[i : i + step + 1] for i in range(0, count - 1, 2 * step)]
+        step = round(DASH_MM / LINE_STEP_MM)
+        pieces = [path[i : i + step + 1] for i in range(0, len(path) - 1, 2 * step)]
     marks = [Mark(tube(piece, radius), line.colour) for piece in pieces if len(piece) > 1]
     beads = np.array([point_at(points, share) for share in line.ticks]).reshape(-1, 3)
     return marks + [Mark(ball(bead, 1.9 * line.width_mm), line.colour) for bead in beads]

@@ -63,12 +63,12 @@ def occupancy(meshes: Sequence[SurfaceMesh]) -> Occupancy:
     index = np.ravel_multi_index(tuple(((points - low) / CELL_MM + 0.5).astype(np.int64).T), shape)
     grid = np.bincount(index, weights=area / CELL_MM**2, minlength=int(np.prod(shape)))
     level = np.minimum(grid, 1.0).astype(np.float32).reshape(shape)
-    levels = []
-    for _ in range(LEVELS):
-        levels.append(ndimage.gaussian_filter(level, BLUR_CELLS, mode="constant", truncate=2.5))
+    sharp = [level]
+    for _ in range(LEVELS - 1):
         i, j, k = (n // 2 for n in level.shape)
         level = level.reshape(i, 2, j, 2, k, 2).mean(axis=(1, 3, 5))
-    return Occupancy(low, tuple(levels))
+        sharp.append(level)
+    return Occupancy(low, tuple(ndimage.gaussian_filter(x, BLUR_CELLS, mode="constant", truncate=2.5) for x in sharp))
 
 
 def ambient_light(scene: Occupancy, points_mm: Array, normals: Array) -> Floats:

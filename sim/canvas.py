@@ -1,0 +1,230 @@
+"""VTK off screen: lit layers to pixels and depth, anti-aliased, at any size. The only file that knows the render window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cameras import DISTANCE_MM, View
+from sim.shading import fibre_texture
+from sim.stage import KEY_LIGHT, Layer
+from sim.theme import Theme
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkRenderingCore import vtkActor, vtkRenderer, vtkRenderWindow
+
+Pixels = NDArray[np.uint8]
+
+OVERSAMPLING = 2
+MOST_TILE_PX = 4096
+DEPTH_MOST_PX = 1600
+MATERIALS = {
+    "bone": (0.10, 14.0),
+    "muscle": (0.13, 18.0),
+    "soft": (0.05, 12.0),
+    "nerve": (0.28, 26.0),
+    "skin": (0.06, 10.0),
+    "mark": (0.22, 30.0),
+    "glass": (0.0, 1.0),
+}
+AMBIENT = 0.20
+LIGHTS = {"key": KEY_LIGHT, "fill": (0.9, 0.05, 0.55), "rim": (0.3, 0.75, -0.55)}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A rendered scene.
+
+    Parameters
+    ----------
+    pixels : (height, width, 3) uint8 array
+        Row 0 at the top.
+    depth_mm : (rows, columns) float32 array
+        Height of the nearest solid surface above the plane of the focus, toward the camera; -inf where there is none.
+    stride : int
+        Pixels per row and column of `depth_mm`.
+    """
+
+    pixels: Pixels
+    depth_mm: NDArray[np.float32]
+    stride: int
+
+
+def draw(layers: Sequence[Layer], view: View, theme: Theme, *, seed: int = 0) -> Drawing:
+    """Render layers over the paper of the style.
+
+    Raises
+    ------
+    RuntimeError
+        If the machine has no working OpenGL.
+    """
+    with _quiet():
+        window, renderer = _window(theme)
+        for layer in layers:
+            renderer.AddActor(_actor(layer, seed))
+        try:
+            return _tiles(window, renderer, view)
+        finally:
+            renderer.RemoveAllViewProps()
+            window.Finalize()
+
+
+def _tiles(window: vtkRenderWindow, renderer: vtkRenderer, view: View) -> Drawing:
+    """The picture, rendered in as many equal tiles as the size needs."""
+    columns, rows = (math.ceil(n * OVERSAMPLING / MOST_TILE_PX) for n in (view.width_px, view.height_px))
+    width, height = math.ceil(view.width_px / columns), math.ceil(view.height_px / rows)
+    stride = max(1, math.ceil(max(view.width_px, view.height_px) / DEPTH_MOST_PX))
+    pixels = np.zeros((rows * height, columns * width, 3), dtype=np.uint8)
+    levels = np.full((math.ceil(rows * height / stride), math.ceil(columns * width / stride)), -np.inf, dtype=np.float32)
+    window.SetSize(width * OVERSAMPLING, height * OVERSAMPLING)
+    for row in range(rows):
+        for column in range(columns):
+            x, y = column * width, row * height
+            _aim(renderer, view, x + width / 2, y + height / 2, height)
+            window.Render()
+            pixels[y : y + height, x : x + width] = _read_pixels(window)
+            tile = _read_depth(window, renderer)
+            ys, xs = np.arange(y, y + height), np.arange(x, x + width)
+            ys, xs = ys[ys % stride == 0], xs[xs % stride == 0]
+            levels[np.ix_(ys // stride, xs // stride)] = tile[np.ix_(ys - y, xs - x)]
+    crop = (math.ceil(view.height_px / stride), math.ceil(view.width_px / stride))
+    return Drawing(pixels[: view.height_px, : view.width_px], levels[: crop[0], : crop[1]], stride)
+
+
+def _aim(renderer: vtkRenderer, view: View, x_px: float, y_px: float, height_px: int) -> None:
+    """Point the camera at a tile whose middle is at a pixel of the whole drawing."""
+    across = (x_px - view.width_px / 2) / view.px_per_mm
+    down = (y_px - view.height_px / 2) / view.px_per_mm
+    focus = view.focus_mm + across * view.right - down * view.up
+    camera = renderer.GetActiveCamera()
+    camera.ParallelProjectionOn()
+    camera.SetFocalPoint(*focus)
+    camera.SetPosition(*(focus + DISTANCE_MM * view.toward))
+    camera.SetViewUp(*view.up)
+    camera.SetParallelScale(height_px / view.px_per_mm / 2)
+    renderer.ResetCameraClippingRange()
+
+
+def _read_pixels(window: vtkRenderWindow) -> Pixels:
+    """The rendered tile, averaged down."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
+
+    data, (width, height) = vtkUnsignedCharArray(), window.GetSize()
+    window.GetPixelData(0, 0, width - 1, height - 1, 0, data, 0)
+    pixels = vtk_to_numpy(data).reshape(height, width, 3)[::-1]
+    total = sum(pixels[i::2, j::2].astype(np.uint16) for i in range(2) for j in range(2))
+    return np.asarray((np.asarray(total) + 2) // 4, dtype=np.uint8)
+
+
+def _read_depth(window: vtkRenderWindow, renderer: vtkRenderer) -> NDArray[np.float32]:
+    """Height of the nearest surface above the focal plane, mm, one number per final pixel."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkCommonCore import vtkFloatArray
+
+    data, (width, height) = vtkFloatArray(), window.GetSize()
+    window.GetZbufferData(0, 0, width - 1, height - 1, data)
+    near, far = renderer.GetActiveCamera().GetClippingRange()
+    z = vtk_to_numpy(data).reshape(height, width)[::-1][::OVERSAMPLING, ::OVERSAMPLING]
+    height_mm = DISTANCE_MM - (near + z * (far - near))
+    return np.asarray(np.where(z >= 1.0, -np.inf, height_mm), dtype=np.float32)
+
+
+def _window(theme: Theme) -> tuple[vtkRenderWindow, vtkRenderer]:
+    """An off-screen window with paper and three lights that move with the camera."""
+    import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  (registers the OpenGL classes)
+    from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkRenderWindow
+
+    renderer = vtkRenderer()
+    renderer.SetBackground(*theme.paper)
+    renderer.AutomaticLightCreationOff()
+    for name, direction in LIGHTS.items():
+        lamp = vtkLight()
+        lamp.SetLightTypeToCameraLight()
+        lamp.SetPosition(*direction)
+        lamp.SetFocalPoint(0, 0, 0)
+        lamp.SetIntensity(getattr(theme, name))
+        renderer.AddLight(lamp)
+    window = vtkRenderWindow()
+    window.SetShowWindow(False)
+    window.SetOffScreenRendering(1)
+    window.SetMultiSamples(0)
+    window.AddRenderer(renderer)
+    return window, renderer
+
+
+def _actor(layer: Layer, seed: int) -> vtkActor:
+    """A layer as VTK wants it."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonCore import vtkPoints
+    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+    from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
+
+    points, cells, data = vtkPoints(), vtkCellArray(), vtkPolyData()
+    points.SetData(numpy_to_vtk(layer.vertices_mm, deep=True))
+    faces = np.ascontiguousarray(layer.faces, dtype=np.int32)
+    offsets = numpy_to_vtk(np.arange(0, 3 * len(faces) + 1, 3, dtype=np.int32), deep=True)
+    cells.SetData(offsets, numpy_to_vtk(faces.ravel(), deep=True))
+    data.SetPoints(points)
+    data.SetPolys(cells)
+    data.GetPointData().SetNormals(numpy_to_vtk(layer.normals, deep=True))
+    data.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(layer.colours), deep=True))
+    mapper, actor = vtkPolyDataMapper(), vtkActor()
+    mapper.SetColorModeToDirectScalars()
+    mapper.SetInputData(data)
+    actor.SetMapper(mapper)
+    _finish(actor.GetProperty(), layer)
+    if layer.texture is not None:
+        data.GetPointData().SetTCoords(numpy_to_vtk(np.ascontiguousarray(layer.texture), deep=True))
+        actor.SetTexture(_texture(seed))
+    if layer.material == "glass":
+        actor.ForceTranslucentOn()
+    return actor
+
+
+def _finish(surface: Any, layer: Layer) -> None:
+    """Gloss of a material."""
+    specular, power = MATERIALS[layer.material]
+    surface.SetInterpolationToPhong()
+    surface.SetAmbient(AMBIENT)
+    surface.SetDiffuse(0.92)
+    surface.SetSpecular(specular)
+    surface.SetSpecularPower(power)
+
+
+def _texture(seed: int) -> Any:
+    """The tile of fibres as a repeating texture."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+    from vtkmodules.vtkRenderingCore import vtkTexture
+
+    grey = fibre_texture(seed)
+    image, texture = vtkImageData(), vtkTexture()
+    image.SetDimensions(grey.shape[1], grey.shape[0], 1)
+    rgb = np.repeat(grey.reshape(-1, 1), 3, axis=1)
+    image.GetPointData().SetScalars(numpy_to_vtk(rgb, deep=True))
+    texture.SetInputData(image)
+    texture.RepeatOn()
+    texture.InterpolateOn()
+    texture.MipmapOn()
+    texture.SetMaximumAnisotropicFiltering(8.0)
+    return texture
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep VTK's remarks about missing displays from standard error."""
+    from vtkmodules.vtkCommonCore import vtkLogger
+
+    before = vtkLogger.GetCurrentVerbosityCutoff()
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
+    try:
+        yield
+    finally:
+        vtkLogger.SetStderrVerbosity(before)

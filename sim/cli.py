@@ -1,0 +1,143 @@
+"""The command `inion`. Heavy imports are made by the command that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
+COMMANDS = {
+    "render": "make the pictures of scenarios",
+    "list": "name scenarios, structures, groups, views or styles",
+    "validate": "measure the model against the published figures",
+    "build": "make the shipped model anew from its data",
+    "doctor": "say what this machine lacks, and how to mend it",
+    "bench": "measure time and memory of rendering",
+}
+LISTS = ("scenarios", "structures", "groups", "views", "styles")
+MODULES = {"list": "listing"}
+ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2 after one line."""
+        options = [o for action in self._actions for o in action.option_strings]
+        wrong = message.removeprefix("unrecognized arguments: ").split()[0] if message.startswith("unrecognized") else ""
+        near = difflib.get_close_matches(wrong, options, n=1)
+        hint = f" Did you mean {near[0]}?" if near else f" See `{self.prog} --help`."
+        self.exit(BAD_INPUT, f"{self.prog}: {message}.{hint}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 a check failed, 2 the input is at fault.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Without the name of the program; those of the process by default.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = _parsed(arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else BAD_INPUT
+    try:
+        return _run(args)
+    except KeyboardInterrupt:
+        _tell("inion: stopped.")
+        return STOPPED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _run(args: argparse.Namespace) -> int:
+    from scenarios.faults import ScenarioError
+    from sim.commands.faults import BadInput
+
+    try:
+        return int(import_module(f"sim.commands.{MODULES.get(args.command, args.command)}").run(args))
+    except ScenarioError as error:
+        for line in error.lines:
+            _tell(line)
+        return BAD_INPUT
+    except BadInput as error:
+        _tell(f"inion {args.command}: {error}")
+        return BAD_INPUT
+    except ImportError as error:
+        _tell(f"inion {args.command}: {error}. Run `inion doctor`: it says what is missing and how to mend it.")
+        return FAILED
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    parser, commands = _parsers()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(COMMANDS)}."
+        parser.exit(BAD_INPUT, f"inion: {arguments[0]!r} is no command. {hint}\n")
+    args, rest = parser.parse_known_args(arguments)
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"inion {version('inion')}")
+        parser.exit(DONE)
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        parser.exit(BAD_INPUT)
+    if rest:
+        commands[args.command].error(f"unrecognized arguments: {' '.join(rest)}")
+    args.tell = _tell
+    return args
+
+
+def _parsers() -> tuple[Parser, dict[str, Parser]]:
+    parser = Parser(prog="inion", description=ABOUT, allow_abbrev=False)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    group = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    made = {
+        n: group.add_parser(n, help=text, description=f"{text.capitalize()}.", allow_abbrev=False) for n, text in COMMANDS.items()
+    }
+    _render_options(made["render"])
+    made["list"].add_argument("what", nargs="?", default="scenarios", choices=LISTS, help="what is named")
+    made["validate"].add_argument("--model", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
+    made["validate"].add_argument("--failed", action="store_true", help="print only the rows outside their window")
+    made["build"].add_argument("-o", "--out", metavar="FILE", help="where the model goes; by default the shipped one is replaced")
+    made["build"].add_argument("--check", action="store_true", help="compare with the shipped model; exit 1 if it differs")
+    made["bench"].add_argument("what", choices=["render"], help="what is measured")
+    made["bench"].add_argument("--scenario", default="gon-path", metavar="NAME", help="scenario that is rendered")
+    made["bench"].add_argument("--size", default="1920x1080", metavar="WxH", help="pixels")
+    made["bench"].add_argument("--repeat", type=int, default=3, metavar="N", help="the median of N runs is told")
+    for name, each in made.items():
+        each.add_argument("--json", action="store_true", help="answer for a program")
+        if name in ("render", "build"):
+            each.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    return parser, made
+
+
+def _render_options(parser: Parser) -> None:
+    parser.add_argument("scenarios", nargs="+", metavar="NAME|FILE", help="a name of `inion list`, a scenario file (.toml), or 'all'")
+    parser.add_argument("-o", "--out", default="out", metavar="DIR", help="folder of the pictures (default: out)")
+    view = "a view of the scenario, a camera of `inion list views`, or 'all'; may be repeated"
+    parser.add_argument("--view", action="append", default=[], metavar="VIEW", help=view)
+    parser.add_argument("--size", metavar="WxH", help="pixels, 64x64 to 7680x7680, in place of the scenario's")
+    parser.add_argument("--style", choices=["atlas", "patient", "dark"], help="in place of the scenario's")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="of all that is random, in place of the scenario's")
+    parser.add_argument("--check", action="store_true", help="only check the scenarios, write nothing")
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**31 - 1}")
+    return int(text)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

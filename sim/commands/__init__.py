@@ -1,0 +1,1 @@
+"""The commands of `inion`, one module each: parse, load, call, write, exit status."""

@@ -1,0 +1,51 @@
+"""`inion list`: scenarios, structures, groups, views, styles, sites."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the names that can be used, with what they mean."""
+    tables = {"scenarios": _scenarios, "structures": _structures, "groups": _groups, "views": _views, "styles": _styles}
+    rows = tables[args.what]()
+    if args.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return 0
+    width = max(len(name) for name in rows)
+    for name, text in rows.items():
+        print(f"{name:<{width}}  {text}".rstrip())
+    return 0
+
+
+def _scenarios() -> Mapping[str, str]:
+    from scenarios.loader import list_scenarios, load_scenario
+
+    return {name: load_scenario(name).title for name in list_scenarios()}
+
+
+def _structures() -> Mapping[str, str]:
+    from meshes.terms import split_key, terms
+    from scenarios.selection import catalogue
+
+    return {key: terms()[split_key(key)[0]].latin for key in catalogue()}
+
+
+def _groups() -> Mapping[str, str]:
+    from scenarios.selection import groups
+
+    return {name: ", ".join(members) for name, members in groups().items()}
+
+
+def _views() -> Mapping[str, str]:
+    from sim.cameras import VIEWS
+
+    return {name: f"azimuth {azimuth:g}, elevation {elevation:g} degrees" for name, (azimuth, elevation) in VIEWS.items()}
+
+
+def _styles() -> Mapping[str, str]:
+    from sim.theme import load_theme, style_names
+
+    return {name: load_theme(name).about for name in style_names()}

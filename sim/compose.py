@@ -1,0 +1,276 @@
+"""From a scenario and an anatomy to the pictures that are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import get_args
+
+import numpy as np
+
+from meshes._check import check_choice
+from meshes.model import Anatomy
+from meshes.references import short_citations
+from meshes.terms import split_key, terms
+from scenarios import model
+from scenarios.model import DIRECTIONS, CameraName, Scenario
+from scenarios.selection import catalogue, select
+from scenarios.sites import Ground
+from sim.picture import Camera, Cut, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
+from sim.places import Places, as_point, unit
+from sim.procedures import Marked, free_needle, landmark_sites, marked, site_needle
+from sim.scanning import in_plane, probe_on_skin
+from sim.theme import load_theme
+
+NERVE = "greater_occipital_nerve"
+
+
+def compose(
+    scenario: Scenario,
+    anatomy: Anatomy,
+    *,
+    views: Sequence[str] = (),
+    size: tuple[int, int] | None = None,
+    style: str | None = None,
+    seed: int | None = None,
+) -> list[Picture]:
+    """Return the pictures of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The request.
+    anatomy : Anatomy
+        What is shown.
+    views : sequence of str
+        Names of views of the scenario, of cameras, or 'all'; none given makes every view that is not `extra`.
+    size, style, seed
+        In place of those of the scenario.
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario names what the anatomy lacks, or its procedure refuses; a ValueError with file and line.
+    ValueError
+        If a view is not known.
+    """
+    cameras = chosen_views(scenario, views)
+    scene = Scene(scenario, anatomy)
+    base = scene.base()
+    base = replace(base, style=check_choice("style", style or base.style, ("atlas", "patient", "dark")))
+    base = replace(base, seed=scenario.seed if seed is None else seed)
+    if size is not None:
+        base = replace(base, width_px=size[0], height_px=size[1])
+    out = []
+    for view in cameras:
+        seen = scene.seen_from(view, base, first=view is scenario.view[0])
+        out += [seen] if not scenario.step else scene.stepped(seen)
+    return out
+
+
+def chosen_views(scenario: Scenario, names: Sequence[str]) -> list[model.View]:
+    """Return the views of a scenario that `names` ask for. Raises ValueError naming the nearest."""
+    own = {v.name: v for v in scenario.view}
+    if not names:
+        return [v for i, v in enumerate(scenario.view) if i == 0 or not v.extra]
+    if "all" in names:
+        return list(scenario.view)
+    cameras = {name: name for name in get_args(CameraName) if name not in own}
+    out = []
+    for name in names:
+        check_choice("view", name, [*own, *cameras, "all"])
+        out.append(own[name] if name in own else model.View(name=name, camera=cameras[name]))
+    return out
+
+
+class Scene:
+    """One scenario on one anatomy: finds its places once, for all its pictures."""
+
+    def __init__(self, scenario: Scenario, anatomy: Anatomy) -> None:
+        self.scenario, self.anatomy, self.origin = scenario, anatomy, scenario.origin
+        ground = Ground(anatomy)
+        with self.origin.at("procedure"):
+            self.marked: Marked = marked(scenario.procedure, ground)
+        self.places = Places(ground, self.marked.points)
+
+    def base(self) -> Picture:
+        """Return the picture that all views share."""
+        s = self.scenario
+        shown = self._shown()
+        probe = self._probe()
+        lines, line_labels, line_legend = self._lines()
+        with self.origin.at("sources"):
+            sources = short_citations([*s.sources, *self.marked.sources])
+        legend = tuple(LegendItem(r.text, r.colour, r.sign) for r in s.legend)
+        return Picture(
+            s.name, shown, title=s.title, caption=_line_of_text(s.caption), sources=sources, evidence=s.evidence, style=s.style,
+            width_px=s.size[0], height_px=s.size[1], cuts=self._cuts(), window=self._window(), markers=self.marked.markers,
+            needles=self._needles(probe), probe=probe, lines=lines, labels=(*self._labels(shown), *line_labels),
+            legend=(*self.marked.legend, *line_legend, *legend), show_units=s.procedure is not None and s.procedure.show_units,
+            seed=s.seed,
+        )  # fmt: skip
+
+    def seen_from(self, view: model.View, base: Picture, *, first: bool) -> Picture:
+        """Return `base` from one camera; the first view keeps the plain name."""
+        index = self.scenario.view.index(view) if view in self.scenario.view else 0
+        with self.origin.at("view", index, "focus"):
+            focus = None if view.focus is None else as_point(self.places.point(view.focus))
+        camera = Camera(
+            view.camera or "posterior", azimuth_deg=view.azimuth_deg, elevation_deg=view.elevation_deg, focus_mm=focus,
+            width_mm=view.width_mm, zoom=view.zoom,
+        )  # fmt: skip
+        many = len(self.scenario.view) > 1 and not first
+        hidden = select(view.hide, list(self.anatomy.structures)) if view.hide else []
+        return replace(
+            base, name=f"{base.name}-{view.name}" if many else base.name, camera=camera, title=view.title or base.title,
+            caption=_line_of_text(view.caption or base.caption), shown=tuple(x for x in base.shown if x.key not in hidden),
+            labels=tuple(x for x in base.labels if x.key not in hidden),
+        )  # fmt: skip
+
+    def stepped(self, picture: Picture) -> list[Picture]:
+        """Return one picture for each step, with what the steps so far take away."""
+        out, gone = [], set[str]()
+        for number, step in enumerate(self.scenario.step, 1):
+            gone |= set(self._keys(step.remove, ("step", number - 1, "remove"), side=step.side)) if step.remove else set()
+            shown = tuple(x for x in picture.shown if x.key not in gone)
+            names = self._names(step.label, ("step", number - 1, "label"), shown) if step.label else ()
+            kept = tuple(x for x in picture.labels if x.key not in gone)
+            title, caption = step.title or picture.title, _line_of_text(step.caption or picture.caption)
+            name = f"{picture.name}-{number}-{step.name}"
+            out.append(replace(picture, name=name, shown=shown, labels=(*kept, *names), title=title, caption=caption))
+        return out
+
+    def _keys(self, names: Sequence[str], path: tuple[str | int, ...], *, side: str = "both") -> list[str]:
+        """Structures of this anatomy that names mean; those of the catalogue that it lacks are passed over."""
+        out: list[str] = []
+        for i, name in enumerate(names):
+            with self.origin.at(*path, i):
+                known = select([name], [*catalogue(), *(k for k in self.anatomy.structures if k not in catalogue())], side=side)
+                out += [k for k in known if k in self.anatomy]
+        return out
+
+    def _shown(self) -> tuple[Shown, ...]:
+        found: dict[str, Shown] = {}
+        theme = load_theme(self.scenario.style)
+        for i, row in enumerate(self.scenario.show):
+            if row.colour is not None:
+                with self.origin.at("show", i, "colour"):
+                    theme.colour(row.colour)
+            for key in self._keys(row.structures, ("show", i, "structures"), side=row.side):
+                found[key] = Shown(key, row.opacity, row.highlight, row.colour)
+        out = tuple(x for x in found.values() if x.opacity > 0)
+        if not out:
+            raise self.origin.error(("show",), f"nothing that is named is part of the anatomy {self.anatomy.name!r}.")
+        return out
+
+    def _labels(self, shown: tuple[Shown, ...]) -> tuple[Label, ...]:
+        s = self.scenario
+        if not s.labels.show:
+            return ()
+        out = list(self._names(s.labels.structures, ("labels", "structures"), shown))
+        for i, label in enumerate(s.label):
+            with self.origin.at("label", i, "at"):
+                text = label.text or self.places.name(label.at)
+                if label.at.structure is not None and not {"offset_mm", "along"} & label.at.model_fields_set:
+                    key = self.places.structure(label.at.structure).key
+                    out.append(Label(text, key=key, priority=label.priority, emphasis=label.emphasis))
+                else:
+                    at = as_point(self.places.point(label.at))
+                    out.append(Label(text, point_mm=at, priority=label.priority, emphasis=label.emphasis))
+        return tuple(out)
+
+    def _names(self, names: Sequence[str], path: tuple[str | int, ...], shown: Collection[Shown]) -> tuple[Label, ...]:
+        """Labels of the structures that are in the picture, on the side that is labelled."""
+        look = {x.key: x for x in shown}
+        keys = [k for k in self._keys(names, path, side=self.scenario.labels.side) if k in look]
+        return tuple(
+            Label(self._term(k), key=k, priority=2.0 if look[k].highlight else 1.0, emphasis=look[k].highlight)
+            for k in dict.fromkeys(keys)
+        )
+
+    def _term(self, key: str) -> str:
+        plain = self.scenario.labels.plain or load_theme(self.scenario.style).plain
+        term = terms().get(split_key(key)[0])
+        return term.plain if plain and term is not None else self.anatomy[key].ta2
+
+    def _cuts(self) -> tuple[Cut, ...]:
+        out = []
+        for i, cut in enumerate(self.scenario.cut):
+            with self.origin.at("cut", i, "at"):
+                point = as_point(self.places.point(cut.at))
+            normal = cut.normal if cut.normal is not None else DIRECTIONS[cut.remove or "right"]
+            keys = self._keys(cut.structures, ("cut", i, "structures"), side=cut.side)
+            out.append(Cut(point, as_point(unit(np.array(normal))), tuple(keys), cut.capped))
+        return tuple(out)
+
+    def _window(self) -> Window | None:
+        window = self.scenario.window
+        if window is None:
+            return None
+        with self.origin.at("window", "at"):
+            centre = as_point(self.places.point(window.at))
+        keys = tuple(self._keys(window.structures, ("window", "structures")))
+        if window.radius_mm is not None:
+            return Window("sphere", centre, window.radius_mm, opacity=window.opacity, keys=keys)
+        return Window("half_space", centre, normal=DIRECTIONS[window.clear or "right"], opacity=window.opacity, keys=keys)
+
+    def _probe(self) -> Probe | None:
+        if self.scenario.probe is None:
+            return None
+        with self.origin.at("probe"):
+            return probe_on_skin(self.scenario.probe, self.places)
+
+    def _needles(self, probe: Probe | None) -> tuple[Needle, ...]:
+        request, procedure = self.scenario.needle, self.scenario.procedure
+        if request is None:
+            return ()
+        name = procedure.name if procedure else ""
+        with self.origin.at("needle"):
+            if request.entry is not None and request.tip is not None:
+                return (free_needle(self.places.point(request.entry), self.places.point(request.tip), request, name),)
+            if procedure is not None and name == "gon-block-landmark":
+                return tuple(site_needle(site, request) for site in landmark_sites(procedure, self.places.ground))
+            if probe is not None and procedure is not None:
+                side = "right" if procedure.side == "both" else procedure.side
+                entry, tip = in_plane(probe, self._axis(f"{NERVE}_{side}"), self.places)
+                return (free_needle(entry, tip, request, name),)
+            raise ValueError("give entry and tip, or a procedure with a site or a probe.")
+
+    def _axis(self, key: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        line = self.anatomy[key].centerline
+        if line is None:
+            raise ValueError(f"{key} has no axis in the anatomy {self.anatomy.name!r}.")
+        return line
+
+    def _lines(self) -> tuple[tuple[Line, ...], tuple[Label, ...], tuple[LegendItem, ...]]:
+        lines, labels, legend = [], [], []
+        for i, row in enumerate(self.scenario.line):
+            with self.origin.at("line", i):
+                points = self._path(row)
+            lines.append(Line(tuple(map(as_point, points)), row.colour, row.width_mm, row.ticks, row.dashed))
+            if row.label:
+                labels.append(Label(row.label, point_mm=as_point(points[len(points) // 2])))
+            if row.legend:
+                legend.append(LegendItem(row.legend, row.colour, "line"))
+        return tuple(lines), tuple(labels), tuple(legend)
+
+    def _path(self, row: model.Line) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        if row.curve is not None:
+            points = self.anatomy.curve(row.curve)
+            return np.array([self.places.on_skin(p) for p in points]) if row.on_skin else points
+        ends = [self.places.point(place) for place in row.through or ()]
+        if not row.on_skin:
+            return np.array(ends)
+        pieces = [self.places.ground.skin.geodesic(a, b) for a, b in pairwise(ends)]
+        return np.vstack([pieces[0], *(p[1:] for p in pieces[1:])])
+
+
+def missing_structures(scenario: Scenario, anatomy: Anatomy) -> list[str]:
+    """Return the structures that a scenario shows and this anatomy lacks."""
+    wanted = select([n for row in scenario.show for n in row.structures], [*catalogue()])
+    return [k for k in wanted if k not in anatomy]
+
+
+def _line_of_text(text: str) -> str:
+    return " ".join(text.split())

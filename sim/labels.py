@@ -1,0 +1,187 @@
+"""Where leader-line labels go: two columns beside the drawing, sorted so that no line crosses and no text overlaps.
+
+Pure arithmetic on pixels: x right, y down.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Pair = tuple[float, float]
+
+LEAST_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of text: its box in pixels, and whether it stands left of the drawing."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    is_left: bool
+
+    @property
+    def height(self) -> float:
+        """Room for text."""
+        return max(self.y1 - self.y0, 0.0)
+
+    @property
+    def edge(self) -> float:
+        """The x where leader lines arrive."""
+        return self.x1 if self.is_left else self.x0
+
+
+@dataclass(frozen=True)
+class Request:
+    """A label before it has a place: its anchor in the drawing, the size of its text, and what it is worth."""
+
+    anchor: Pair
+    width: float
+    height: float
+    priority: float = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A label with a place: which request, the box of its text, and its leader line from anchor to text."""
+
+    index: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    is_left: bool
+    anchor: Pair
+    elbow: Pair
+
+
+def fits(requests: Sequence[Request], columns: tuple[Column, Column], gap: float) -> bool:
+    """Return whether all labels have room, each within the width of the columns."""
+    width = min(c.x1 - c.x0 for c in columns)
+    if any(r.width > width or r.height > max(c.height for c in columns) for r in requests):
+        return False
+    return _split(requests, columns, gap) is not None
+
+
+def keep_most(requests: Sequence[Request], columns: tuple[Column, Column], gap: float) -> list[int]:
+    """Return the indices of the labels that have room, after the least important are left out."""
+    width = min(c.x1 - c.x0 for c in columns)
+    kept = [i for i, r in enumerate(requests) if r.width <= width]
+    while kept and not fits([requests[i] for i in kept], columns, gap):
+        kept.remove(min(kept, key=lambda i: (requests[i].priority, -i)))
+    return kept
+
+
+def arrange(requests: Sequence[Request], columns: tuple[Column, Column], gap: float) -> list[Place]:
+    """Return a place for every label.
+
+    Parameters
+    ----------
+    requests : sequence of Request
+        The labels; `fits` must hold.
+    columns : (left, right)
+        Where text may stand.
+    gap : float
+        Least distance between two texts, pixels.
+
+    Raises
+    ------
+    ValueError
+        If there is no room.
+    """
+    split = _split(requests, columns, gap)
+    if split is None or not fits(requests, columns, gap):
+        raise ValueError(f"{len(requests)} labels do not fit the columns. Use a smaller font or fewer labels.")
+    places: list[Place] = []
+    for column, members in zip(columns, split, strict=True):
+        places += _fill(requests, members, column, gap)
+    return sorted(places, key=lambda p: p.index)
+
+
+def _split(requests: Sequence[Request], columns: tuple[Column, Column], gap: float) -> tuple[list[int], list[int]] | None:
+    """Which labels go left and right: the leftmost anchors left, as near to the middle of the drawing as room allows."""
+    order = sorted(range(len(requests)), key=lambda i: (requests[i].anchor[0], requests[i].anchor[1]))
+    middle = (columns[0].edge + columns[1].edge) / 2
+    natural = sum(requests[i].anchor[0] < middle for i in order)
+    least = math.floor(LEAST_SHARE * len(order))
+    wanted = min(max(natural, least), len(order) - least)
+    for count in sorted(range(len(order) + 1), key=lambda k: (abs(k - wanted), k)):
+        left, right = order[:count], order[count:]
+        if _need(requests, left, gap) <= columns[0].height and _need(requests, right, gap) <= columns[1].height:
+            return left, right
+    return None
+
+
+def _need(requests: Sequence[Request], members: Sequence[int], gap: float) -> float:
+    """Height that labels take, each as high as the highest."""
+    return len(members) * (_slot(requests, members) + gap) - gap if members else 0.0
+
+
+def _slot(requests: Sequence[Request], members: Sequence[int]) -> float:
+    """Height of one place in a column; equal places let two labels change theirs without moving any other."""
+    return max(requests[i].height for i in members)
+
+
+def _fill(requests: Sequence[Request], members: list[int], column: Column, gap: float) -> list[Place]:
+    """Places of the labels of one column."""
+    if not members:
+        return []
+    slot = _slot(requests, members)
+    order = sorted(members, key=lambda i: requests[i].anchor[1])
+    centres = _spread(np.array([requests[i].anchor[1] for i in order]), slot + gap, column.y0 + slot / 2, column.y1 - slot / 2)
+    order = _untangled(order, centres, requests, column.edge)
+    return [_place(i, requests[i], float(y), column) for i, y in zip(order, centres, strict=True)]
+
+
+def _spread(wanted: Array, step: float, low: float, high: float) -> Array:
+    """Heights nearest to the wanted ones (sorted) that are at least `step` apart and inside low to high."""
+    offset = step * np.arange(len(wanted))
+    blocks: list[list[float]] = []
+    for value in wanted - offset:
+        blocks.append([float(value), 1.0])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            mean, count = blocks.pop()
+            other, n = blocks.pop()
+            blocks.append([(mean * count + other * n) / (count + n), count + n])
+    level = np.concatenate([np.full(int(count), mean) for mean, count in blocks])
+    room = max(high - offset[-1], low)
+    return np.asarray(np.clip(level, low, room) + offset)
+
+
+def _untangled(order: list[int], centres: Array, requests: Sequence[Request], edge: float) -> list[int]:
+    """The order in which no two leader lines cross: every swap makes the lines shorter in all, so this ends."""
+    order = list(order)
+    changed = True
+    while changed:
+        changed = False
+        for a in range(len(order)):
+            for b in range(a + 1, len(order)):
+                p, q = requests[order[a]].anchor, requests[order[b]].anchor
+                if crosses(p, (edge, float(centres[a])), q, (edge, float(centres[b]))):
+                    order[a], order[b] = order[b], order[a]
+                    changed = True
+    return order
+
+
+def crosses(p0: Pair, p1: Pair, q0: Pair, q1: Pair) -> bool:
+    """Return whether the inner points of two segments meet."""
+
+    def turn(a: Pair, b: Pair, c: Pair) -> float:
+        return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+    return turn(p0, p1, q0) * turn(p0, p1, q1) < -1e-9 and turn(q0, q1, p0) * turn(q0, q1, p1) < -1e-9
+
+
+def _place(index: int, request: Request, centre: float, column: Column) -> Place:
+    """A label set against the inner edge of its column."""
+    x0 = column.x1 - request.width if column.is_left else column.x0
+    half = request.height / 2
+    return Place(index, x0, centre - half, x0 + request.width, centre + half, column.is_left, request.anchor, (column.edge, centre))

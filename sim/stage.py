@@ -1,0 +1,243 @@
+"""From an anatomy and a picture to coloured, lit geometry: what is drawn, layer by layer. Arrays only; `sim.canvas` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meshes.model import Anatomy, Structure, SurfaceMesh
+from sim import shading
+from sim.cameras import View
+from sim.cutting import cap, clip, plane_distance
+from sim.marks import Mark, marks_of, tube
+from sim.picture import Picture, Shown, Window
+from sim.theme import Theme
+
+Array = NDArray[np.float64]
+
+KEY_LIGHT = (-0.45, 0.62, 0.85)
+SKINS = ("skin",)
+TEXTURED = ("muscle",)
+HIGHLIGHT = 1.10
+BESIDE_HIGHLIGHT = 0.16
+CUT_FACE = {"bone": 0.93, "muscle": 0.86}
+RIM_MM = 0.55
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A mesh of the scene before it is lit.
+
+    Parameters
+    ----------
+    key : str
+        Structure it belongs to; empty for a mark.
+    material : str
+        'bone', 'muscle', 'nerve', 'skin' or 'mark'.
+    mesh : SurfaceMesh
+        What is left of it after cuts.
+    colour : (3,) array
+        Before light.
+    opacity : float
+        Below 1 it is glass.
+    """
+
+    key: str
+    material: str
+    mesh: SurfaceMesh
+    colour: Array
+    opacity: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Triangles that are drawn together.
+
+    Parameters
+    ----------
+    material : str
+        Decides gloss and texture.
+    vertices_mm, normals : (n, 3) float32 arrays
+        RAS, mm; unit.
+    faces : (m, 3) int array
+        For a glass layer, farthest first.
+    colours : (n, 3) or (n, 4) uint8 array
+        Four numbers make it glass.
+    texture : (n, 2) array or None
+        Texture coordinates of fibres.
+    """
+
+    material: str
+    vertices_mm: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    faces: NDArray[np.int64]
+    colours: NDArray[np.uint8]
+    texture: NDArray[np.float32] | None = None
+
+
+def pieces_of(anatomy: Anatomy, picture: Picture, theme: Theme) -> list[Piece]:
+    """Return everything the picture shows, coloured and cut, before light.
+
+    Raises `MissingName` (a KeyError) for a structure that the anatomy does not hold.
+    """
+    anything = any(s.highlight for s in picture.shown)
+    pieces: list[Piece] = []
+    for shown in picture.shown:
+        structure = anatomy[shown.key]
+        if shown.opacity > 0:
+            pieces += _cut(_piece(structure, shown, theme, anything), structure, picture, theme)
+    return pieces + [_marked(mark, theme) for mark in marks_of(picture)]
+
+
+def light(pieces: Sequence[Piece], view: View, theme: Theme, seed: int) -> list[Layer]:
+    """Return the layers of a scene, lit: one per material, and one of all glass, sorted from the back."""
+    solid = [p for p in pieces if p.opacity >= 1]
+    glass = [p for p in pieces if p.opacity < 1]
+    scene = shading.occupancy([p.mesh for p in solid if p.material != "mark"] or [p.mesh for p in pieces])
+    layers = []
+    for material in dict.fromkeys(p.material for p in solid):
+        group = [p for p in solid if p.material == material]
+        layers.append(_solid_layer(material, group, scene, view, theme, seed))
+    return layers + ([_glass_layer(glass, view)] if glass else [])
+
+
+def light_direction(view: View) -> Array:
+    """Return the unit vector (3,) toward the key light: above, to the left and in front of the camera."""
+    x, y, z = KEY_LIGHT
+    direction = x * view.right + y * view.up + z * view.toward
+    return np.asarray(direction / np.linalg.norm(direction))
+
+
+def _piece(structure: Structure, shown: Shown, theme: Theme, anything: bool) -> Piece:
+    """A structure in its colour."""
+    colour = theme.of_structure(structure) if shown.colour is None else theme.colour(shown.colour)
+    if shown.highlight:
+        colour = np.clip(colour * HIGHLIGHT, 0, 1)
+    elif anything and structure.kind not in SKINS:
+        colour = colour + BESIDE_HIGHLIGHT * (colour.mean() * 0.5 + 0.4 - colour)
+    return Piece(structure.key, _material(structure), structure.mesh, colour, shown.opacity)
+
+
+def _material(structure: Structure) -> str:
+    """Material of a kind of structure."""
+    if structure.kind in TEXTURED and structure.mesh.grain is not None:
+        return "muscle"
+    return {"skin": "skin", "bone": "bone", "disc": "bone", "artery": "nerve", "vein": "nerve", "nerve": "nerve"}.get(structure.kind, "soft")
+
+
+def _cut(piece: Piece, structure: Structure, picture: Picture, theme: Theme) -> list[Piece]:
+    """The piece after cuts and window, with the faces that close it and the rim of the window."""
+    extra: list[Piece] = []
+    for cut in picture.cuts:
+        if cut.keys and structure.key not in cut.keys:
+            continue
+        normal = np.asarray(cut.normal, dtype=np.float64)
+        mesh, rim = clip(piece.mesh, plane_distance(piece.mesh.vertices_mm, np.asarray(cut.point_mm), normal))
+        piece = replace(piece, mesh=mesh)
+        face = cap(rim, normal) if cut.capped and structure.kind not in SKINS and len(rim) else None
+        if face is not None:
+            extra.append(Piece(piece.key, "soft", face, piece.colour * CUT_FACE.get(structure.kind, 0.9), piece.opacity))
+    if picture.window is not None and structure.key in picture.window.keys and len(piece.mesh.faces):
+        piece, more = _opened(piece, picture.window)
+        extra += more
+    return [p for p in (piece, *extra) if len(p.mesh.faces)]
+
+
+def _opened(piece: Piece, window: Window) -> tuple[Piece, list[Piece]]:
+    """The piece outside a window, with what is left inside and the rim."""
+    points, centre = piece.mesh.vertices_mm, np.asarray(window.centre_mm, dtype=np.float64)
+    if window.shape == "sphere":
+        inward = window.radius_mm - np.linalg.norm(points - centre, axis=1)
+    else:
+        inward = plane_distance(points, centre, np.asarray(window.normal, dtype=np.float64))
+    outside, rim = clip(piece.mesh, inward)
+    extra = [Piece(piece.key, "soft", tube(s, RIM_MM), piece.colour * 0.82, 1.0) for s in _chained(rim)]
+    if window.opacity > 0:
+        inside, _ = clip(piece.mesh, -inward)
+        extra.append(replace(piece, mesh=inside, opacity=min(window.opacity, 0.99)))
+    return replace(piece, mesh=outside), extra
+
+
+def _chained(segments: Array) -> list[Array]:
+    """Segments (k, 2, 3) joined into the lines (n, 3) that they form."""
+    start = {tuple(np.round(s[0], 4)): i for i, s in enumerate(segments)}
+    left, lines = set(range(len(segments))), []
+    while left:
+        i = left.pop()
+        line = [segments[i][0], segments[i][1]]
+        while (following := start.get(tuple(np.round(line[-1], 4)))) in left and following is not None:
+            left.remove(following)
+            line.append(segments[following][1])
+        if len(line) > 4:
+            lines.append(np.array([p for p, q in zip(line, [None, *line], strict=False) if q is None or np.linalg.norm(p - q) > 1e-3]))
+    return [line for line in lines if len(line) > 4]
+
+
+def _marked(mark: Mark, theme: Theme) -> Piece:
+    """A mark in its colour."""
+    return Piece("", "mark", mark.mesh, theme.colour(mark.colour), mark.opacity)
+
+
+def _solid_layer(
+    material: str, group: Sequence[Piece], scene: shading.Occupancy, view: View, theme: Theme, seed: int
+) -> Layer:
+    """One material, lit and merged."""
+    points = np.concatenate([p.mesh.vertices_mm for p in group])
+    normals = np.concatenate([p.mesh.normals for p in group])
+    base = np.concatenate([_base_colour(p, theme, seed) for p in group])
+    ambient = shading.ambient_light(scene, points, normals)
+    key = shading.key_light(scene, points, normals, light_direction(view))
+    edge = shading.outline(normals, view.toward)
+    strengths = (theme.occlusion, theme.shadow, theme.edge) if material != "mark" else (0.4, 0.2, 0.2)
+    colours = shading.shade(base, ambient, key, edge, strengths)
+    texture = None
+    if material == "muscle":
+        texture = np.concatenate([shading.texture_coordinates(p.mesh.grain) for p in group if p.mesh.grain is not None])
+    return Layer(material, points.astype(np.float32), normals.astype(np.float32), _joined(group), _bytes(colours), texture)
+
+
+def _base_colour(piece: Piece, theme: Theme, seed: int) -> Array:
+    """Colour (n, 3) before light: tendon in muscle, mottling in bone."""
+    colour = np.broadcast_to(piece.colour, piece.mesh.vertices_mm.shape)
+    if piece.material == "muscle" and piece.mesh.tendon is not None:
+        share = np.clip(piece.mesh.tendon, 0, 1)[:, None]
+        colour = colour + share * (theme.colours["tendon"] - colour)
+    if piece.material == "bone":
+        colour = colour * shading.mottling(piece.mesh.vertices_mm, seed)[:, None]
+    return colour
+
+
+def _glass_layer(group: Sequence[Piece], view: View) -> Layer:
+    """All glass in one, without the triangles that face away, sorted from the back so that no peeling is needed."""
+    points = np.concatenate([p.mesh.vertices_mm for p in group])
+    normals = np.concatenate([p.mesh.normals for p in group])
+    faces = _joined(group)
+    colours = np.concatenate([np.broadcast_to(p.colour, p.mesh.vertices_mm.shape) for p in group])
+    alpha = np.concatenate([_alpha(p, view) for p in group])
+    _, depth = view.project(points)
+    a, b, c = (points[faces[:, i]] for i in range(3))
+    front = np.flatnonzero(np.cross(b - a, c - a) @ view.toward > 0)
+    order = front[np.argsort(depth[faces[front]].sum(axis=1), kind="stable")]
+    rgba = np.concatenate([_bytes(colours), _bytes(alpha[:, None])], axis=1)
+    return Layer("glass", points.astype(np.float32), normals.astype(np.float32), faces[order], rgba)
+
+
+def _alpha(piece: Piece, view: View) -> NDArray[np.float32]:
+    """Opacity (n,) of glass: clear in the middle for skin and probe, even for the rest."""
+    if piece.material == "skin":
+        return shading.clear_alpha(piece.mesh.normals, view.toward, piece.opacity)
+    return np.full(len(piece.mesh.vertices_mm), piece.opacity, dtype=np.float32)
+
+
+def _joined(group: Sequence[Piece]) -> NDArray[np.int64]:
+    """Triangles of all pieces, counted through."""
+    start = np.cumsum([0] + [len(p.mesh.vertices_mm) for p in group])
+    return np.concatenate([p.mesh.faces + n for p, n in zip(group, start, strict=False)])
+
+
+def _bytes(values: Array | NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Shares as whole numbers to 255."""
+    return np.asarray(np.round(np.clip(values, 0, 1) * 255), dtype=np.uint8)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pytest
+
+from meshes.model import Anatomy
+from scenarios.faults import ScenarioError
+from scenarios.loader import list_scenarios, load_scenario, parse_scenario
+from scenarios.model import CameraName, Definition, Style
+from scenarios.sites import read_table
+from sim.cameras import camera_names
+from sim.compose import compose, missing_structures
+from sim.theme import style_names
+
+BASE = """schema = 1
+title = "A test"
+[[show]]
+structures = ["bones", "skin"]
+[[view]]
+name = "main"
+camera = "posterior"
+"""
+
+
+def read(text: str) -> object:
+    return parse_scenario(text, file="a.toml")
+
+
+def test_names_in_the_format_are_those_of_the_renderer_and_the_tables() -> None:
+    assert CameraName.__args__ == camera_names()  # type: ignore[attr-defined]
+    assert Style.__args__ == style_names()  # type: ignore[attr-defined]
+    assert Definition.__args__ == tuple(read_table("gon_sites")["definitions"])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", list_scenarios())
+def test_every_shipped_scenario_composes(name: str, tiny_anatomy: Anatomy) -> None:
+    scenario = load_scenario(name)
+    pictures = compose(scenario, tiny_anatomy, views=["all"], size=(320, 240), style="dark", seed=5)
+    assert len({p.name for p in pictures}) == len(pictures) == len(scenario.view) * max(len(scenario.step), 1)
+    assert pictures[0].name == (name if not scenario.step else f"{name}-1-{scenario.step[0].name}")
+    for picture in pictures:
+        assert (picture.width_px, picture.height_px, picture.style, picture.seed) == (320, 240, "dark", 5)
+        assert picture.sources and picture.evidence and picture.caption
+    assert not missing_structures(scenario, tiny_anatomy)
+
+
+def test_the_same_file_gives_the_same_pictures(tiny_anatomy: Anatomy) -> None:
+    first, second = (compose(load_scenario("gon-block-landmark"), tiny_anatomy) for _ in range(2))
+    assert first == second
+
+
+def test_views_not_marked_extra_are_made_unless_some_are_named(tiny_anatomy: Anatomy) -> None:
+    scenario = load_scenario("gon-path")
+    assert [p.name for p in compose(scenario, tiny_anatomy)] == ["gon-path"]
+    assert [p.name for p in compose(scenario, tiny_anatomy, views=["close-up", "left"])] == ["gon-path-close-up", "gon-path-left"]
+    assert [p.name for p in compose(load_scenario("preempt-31"), tiny_anatomy)] == [
+        "preempt-31",
+        "preempt-31-side",
+        "preempt-31-back",
+    ]
+    with pytest.raises(ValueError, match="'close-up'"):
+        compose(scenario, tiny_anatomy, views=["closeup"])
+
+
+def test_steps_take_away_and_never_give_back(tiny_anatomy: Anatomy) -> None:
+    shown = [{x.key for x in p.shown} for p in compose(load_scenario("layers"), tiny_anatomy)]
+    assert all(later < earlier for earlier, later in zip(shown, shown[1:], strict=False))
+    assert "skin" in shown[0] and "skin" not in shown[1]
+    assert {"atlas", "cranium"} <= shown[-1] and "trapezius_left" not in shown[-1]
+
+
+def test_preempt_marks_every_site_with_its_group(tiny_anatomy: Anatomy) -> None:
+    (plain, *_), (pain, *_) = (compose(load_scenario(n), tiny_anatomy) for n in ("preempt-31", "preempt-39"))
+    assert len(plain.markers) == 31 and sum(m.units or 0 for m in plain.markers) == 155
+    assert len(pain.markers) == 39 and sum(m.units or 0 for m in pain.markers) == 195
+    assert {m.group for m in pain.markers} == set(range(1, 8))
+    assert any("195 U" in row.text for row in pain.legend)
+
+
+def test_the_needle_at_c2_runs_in_the_scanned_plane(tiny_anatomy: Anatomy) -> None:
+    import numpy as np
+
+    (picture,) = compose(load_scenario("gon-block-c2"), tiny_anatomy)
+    probe, (needle,) = picture.probe, picture.needles
+    assert probe is not None
+    lateral, axis = np.array(probe.lateral), np.array(probe.axis)
+    assert abs(lateral @ axis) < 1e-3 and lateral[0] > 0
+    off = (np.array(needle.tip_mm) - probe.centre_mm) @ np.cross(lateral, axis)
+    assert abs(off) < 0.05
+    nerve = tiny_anatomy["greater_occipital_nerve_right"].centerline
+    assert np.linalg.norm(nerve - np.array(needle.tip_mm), axis=1).min() < 0.6
+
+
+def test_an_entry_overrides_an_earlier_one_and_zero_hides(tiny_anatomy: Anatomy) -> None:
+    text = BASE + '[[show]]\nstructures = ["skin"]\nopacity = 0.0\n[[show]]\nstructures = ["atlas"]\nhighlight = true\n'
+    (picture,) = compose(read(text), tiny_anatomy)  # type: ignore[arg-type]
+    look = {x.key: x for x in picture.shown}
+    assert "skin" not in look and look["atlas"].highlight and not look["axis"].highlight
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('focus = { landmark = "inionn" }', 8, ["'inion'"]),
+        ('focus = { site = "medial_third" }', 8, ["site"]),
+        ('[procedure]\nname = "preempt"\nsites = ["TEM_L9"]', 8, ["TEM_L9", "TEM_L4"]),
+        ('[procedure]\nname = "preempt"\nfollow_the_pain = { temporalis = 4 }', 8, ["limit", "2"]),
+        ('[[cut]]\nremove = "left"\nat = { curve = "nope" }', 10, ["curve"]),
+        ('[[show]]\nstructures = ["atlas"]\ncolour = "puce"', 10, ["colour", "puce"]),
+        ("[needle]\nhub = true", 8, ["entry and tip"]),
+        ('[[line]]\ncurve = "superior_nuchal_line"', 8, ["superior_nuchal_line_right"]),
+    ],
+)
+def test_what_the_anatomy_lacks_is_told_with_its_line(text: str, line: int, words: list[str], tiny_anatomy: Anatomy) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        compose(read(BASE + text), tiny_anatomy)  # type: ignore[arg-type]
+    (message,) = caught.value.lines
+    assert message.startswith(f"a.toml:{line}: ")
+    for word in words:
+        assert word in message
+
+
+def test_cut_window_and_line_are_found(tiny_anatomy: Anatomy) -> None:
+    text = BASE + (
+        '[[cut]]\nat = { landmark = "inion" }\nremove = "right"\nstructures = ["skin"]\n'
+        '[window]\nat = { landmark = "inion", on_skin = true }\nclear = "left"\n'
+        '[[line]]\nthrough = [{ landmark = "inion" }, { landmark = "mastoid_tip_right" }]\non_skin = true\nlabel = "x"\n'
+        '[[label]]\nat = { landmark = "inion_skin" }\n'
+    )
+    (picture,) = compose(read(text), tiny_anatomy)  # type: ignore[arg-type]
+    assert picture.cuts[0].normal == (1, 0, 0) and picture.cuts[0].keys == ("skin",)
+    assert picture.window is not None and picture.window.normal == (-1, 0, 0)
+    assert len(picture.lines[0].points_mm) > 5
+    assert [x.text for x in picture.labels] == ["inion", "x"]
