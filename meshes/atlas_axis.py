@@ -123,6 +123,6 @@ def _prongs(row: Mapping[str, Any]) -> list[Field]:
 def _axis_transverse(row: Mapping[str, Any]) -> list[Field]:
     """Return both bars of the right transverse process of the axis."""
     return [
-        blade(row["transverse_front"], [3.4, 2.4, 1.9], [2.2, 1.8, 1.9], UP, 0.5),
-        blade(row["transverse_back"], [2.8, 1.9], [2.2, 1.9], UP),
+        blade(row[k], row[f"{k}_half_height"], row[f"{k}_half_thickness"], UP, 0.5)
+        for k in ("transverse_front", "transverse_back")
     ]

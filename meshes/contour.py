@@ -63,7 +63,7 @@ def _closed_grid(field: Field, spacing: float) -> tuple[NDArray[np.float32], Arr
 
 def _thinned(mesh, faces: int):  # type: ignore[no-untyped-def]
     """Decimate by quadric error; keep the finer mesh where thinning would tear it."""
-    for target in (faces, faces * 3 // 2, faces * 2):
+    for target in (faces, faces * 5 // 4, faces * 3 // 2, faces * 2, faces * 5 // 2, faces * 3):
         if target >= mesh.n_cells:
             break
         thin = mesh.decimate(1.0 - target / mesh.n_cells, volume_preservation=True).clean(tolerance=1e-5, absolute=True)

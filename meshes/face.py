@@ -13,7 +13,8 @@ from meshes.curves import catmull_rom, profile
 from meshes.fields import Field, ellipsoid, smooth_union, subtract, tube
 
 Array = NDArray[np.float64]
-NODE_STEP = 3.0  # mm between the stations of a tube
+NODE_STEP = 1.2  # mm between the stations of a tube: longer ones would facet it
+FORM_REACH = 14.0  # mm round a form's box beyond which it is not asked: no surface is that far from its form
 LINE_STEP = 0.25  # mm between the stations of a relief line
 Relief = Callable[[Array, Array], Array]
 
@@ -48,19 +49,21 @@ def with_features(head: Field, table: Mapping[str, Any]) -> Field:
 
 
 def _worked(p: Array, base: Array, forms: Sequence[tuple[Field, Mapping[str, Any]]], reliefs: Sequence[Relief]) -> Array:
-    """Return `base` distances at `p` after every form and relief."""
-    here = Field(lambda _: base, p.min(axis=0), p.max(axis=0))
+    """Return `base` distances at `p` after every form and relief; a form counts only near its box."""
+    out = base
     for shape, row in forms:
-        blend = float(row["blend"])
-        joined = subtract(here, shape, blend=blend) if row.get("carve") else smooth_union([here, shape], blend)
-        here = _frozen(joined(p), here)
-    out = here(p)
+        near = np.flatnonzero(((p >= shape.lower - FORM_REACH) & (p <= shape.upper + FORM_REACH)).all(axis=1))
+        if len(near):
+            body, blend = _held(out[near], shape), float(row["blend"])
+            joined = subtract(body, shape, blend=blend) if row.get("carve") else smooth_union([body, shape], blend)
+            out = out.copy()
+            out[near] = joined(p[near])
     for relief in reliefs:
         out = out - relief(p[:, 0], p[:, 2])
     return out
 
 
-def _frozen(values: Array, like: Field) -> Field:
+def _held(values: Array, like: Field) -> Field:
     return Field(lambda _: values, like.lower, like.upper)
 
 

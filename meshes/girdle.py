@@ -63,10 +63,9 @@ def _plate(row: Mapping[str, Any], along: Array, out: Array) -> Field:
         u, rise = (p - origin) @ along, p[:, 2] - origin[2]
         bend = np.where(rise > 0, above, below) * rise**2
         steep = 2.0 * np.where(rise > 0, above, below) * rise
-        off = np.abs((p - origin) @ out + bend) / np.sqrt(1.0 + steep**2) - half
+        off = ((p - origin) @ out + bend) / np.sqrt(1.0 + steep**2)
         edge = polygon_distance(outline, np.column_stack([u, p[:, 2]])) + half
-        inner = np.minimum(np.maximum(edge, off), 0.0)
-        return np.asarray(0.9 * (inner + np.hypot(np.maximum(edge, 0.0), np.maximum(off, 0.0))))
+        return np.asarray(0.9 * (np.hypot(np.maximum(edge, 0.0), off) - half))
 
     corners = origin + outline[:, :1] * along - np.array([[0, 0, origin[2]]])
     corners[:, 2] = outline[:, 1]

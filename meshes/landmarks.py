@@ -78,7 +78,7 @@ def _bony_curves(seats: Mapping[str, Any], queries: Mapping[str, SurfaceQuery]) 
                 continue
             through = shared_curves()[f"{name}_{side}"] if "through" not in row else _sided(row["through"], side)
             line = catmull_rom(through, CURVE_STEP_MM)
-            out[f"{name}_{side}"] = resample(_seated(f"{name}_{side}", line, query, seats["farthest_mm"]), CURVE_STEP_MM)
+            out[f"{name}_{side}"] = _on(query, _seated(f"{name}_{side}", line, query, seats["farthest_mm"]))
     return out
 
 
@@ -133,7 +133,7 @@ def _ridges(row: Mapping[str, Any], skin: SurfaceQuery, landmarks: Mapping[str, 
         line = a + np.linspace(0, 1, RIDGE_STATIONS)[:, None] * (b - a)
         crest = np.array([_highest(skin, p, row["half_window_mm"]) for p in line])
         crest[0], crest[-1] = a, b
-        out[f"{row['name']}_{side}"] = resample(skin.closest(_smoothed(crest))[0], CURVE_STEP_MM)
+        out[f"{row['name']}_{side}"] = _on(skin, skin.closest(_smoothed(crest))[0])
     return out
 
 
@@ -161,8 +161,14 @@ def _smoothed(line: Array) -> Array:
 
 def _laid(points: Array, skin: SurfaceQuery) -> Array:
     """A smooth curve through the nearest skin of `points`, on the skin all along."""
-    line = catmull_rom(skin.closest(points)[0], CURVE_STEP_MM)
-    return resample(skin.closest(line)[0], CURVE_STEP_MM)
+    return _on(skin, catmull_rom(skin.closest(points)[0], CURVE_STEP_MM))
+
+
+def _on(surface: SurfaceQuery, line: Array) -> Array:
+    """`line` in even steps, every point of it on the surface."""
+    for _ in range(2):
+        line = resample(surface.closest(line)[0], CURVE_STEP_MM)
+    return surface.closest(line)[0]
 
 
 def _seated(name: str, at: Array, query: SurfaceQuery, farthest: float, median: bool = False) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
 from meshes.curves import catmull_rom
@@ -23,6 +23,7 @@ from meshes.skull_teeth import tooth_steps
 Array = NDArray[np.float64]
 CELL = 0.5  # mm, of the tables that the plate is read from
 MARGIN = 16.0  # mm, of the tables beyond the bone
+SOFT = 1.6  # cells over which the tables are smoothed
 
 
 def mandible_parts() -> list[Part]:
@@ -80,7 +81,7 @@ def _plan_tables(nodes: Array) -> tuple[Array, Array, Array]:
     gap = xy - curve[i]
     along = curve[i] + np.einsum("ij,ij->i", gap, tangent[i])[:, None] * tangent[i]
     outward = gap[:, 0] * -tangent[i][:, 1] + gap[:, 1] * tangent[i][:, 0]
-    return along[:, 1].reshape(shape), outward.reshape(shape), low
+    return gaussian_filter(along[:, 1].reshape(shape), SOFT), gaussian_filter(outward.reshape(shape), SOFT), low
 
 
 def _side_tables(outline: Mapping[str, Any], named: Mapping[str, Any], stiffness: float) -> tuple[Array, Array, Array, Array]:
@@ -93,13 +94,13 @@ def _side_tables(outline: Mapping[str, Any], named: Mapping[str, Any], stiffness
     at = np.stack(np.meshgrid(*[corner[i] + CELL * np.arange(shape[i]) for i in range(2)], indexing="ij"), -1).reshape(-1, 2)
     gap, _ = cKDTree(rim).query(at)
     loop = np.vstack([rim, closed[-2:]])
-    edge = np.where(_inside(at, loop), -gap, gap)
+    edge = gaussian_filter(np.where(_inside(at, loop), -gap, gap).reshape(shape), SOFT)
     where = np.array([row["at"] for row in named.values()], dtype=np.float64)
     values = np.array([[row["outward"], row["half"]] for row in named.values()], dtype=np.float64)
     spline = RBFInterpolator(where, values, kernel="thin_plate_spline", smoothing=stiffness)
     bounded = np.clip(at, ring.min(axis=0), ring.max(axis=0))
     read = spline(bounded)
-    return edge.reshape(shape), read[:, 0].reshape(shape), np.maximum(read[:, 1], 1.2).reshape(shape), corner
+    return edge, read[:, 0].reshape(shape), np.maximum(read[:, 1], 1.2).reshape(shape), corner
 
 
 def _inside(points: Array, loop: Array) -> NDArray[np.bool_]:

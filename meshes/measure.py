@@ -113,12 +113,15 @@ def ton_at_trapezius(s: Subject, side: str) -> Array:
 
 
 def lon_emergence(s: Subject, side: str) -> float:
-    """Distance from the midline where the lesser occipital nerve meets the border of sternocleidomastoid."""
+    """Straight distance from the posterior midline of the skin to the nerve where it leaves sternocleidomastoid."""
     _, line, _ = _line(s, f"lesser_occipital_nerve_{side}")
-    skin = -s.query("skin").signed_distance(line)
     scm = s.query(f"sternocleidomastoid_{side}").signed_distance(line)
-    out = [i for i in range(len(line)) if scm[i] < 3.5 and line[i, 2] < -40]
-    return abs(float(line[out[-1] if out else int(np.argmin(skin)), 0]))
+    leaves = [i for i in range(1, len(line)) if scm[i] < 3.5 and line[i, 2] < -40]
+    if not leaves:
+        raise ValueError(f"lesser_occipital_nerve_{side} does not meet sternocleidomastoid.")
+    point = line[leaves[-1]]
+    hits, _ = s.query("skin").ray([0.0, -150.0, point[2]], [0, 1, 0], 150)
+    return float(np.hypot(point[0], point[1] - (hits[0] - 150.0)))
 
 
 def section_area(mesh_query: SurfaceQuery, origin: Array, normal: Array) -> tuple[float, float]:
@@ -202,10 +205,19 @@ def csf_depth(s: Subject, side: str) -> float:
     return float(cord[0] - dura[0])
 
 
-def bone_at(s: Subject, start: Array, inward: Array) -> float:
-    """Thickness of the cranium where a ray from outside first meets it."""
-    hits, _ = s.query("cranium").ray(start, inward, 80.0)
-    return float(hits[1] - hits[0]) if len(hits) > 1 else 0.0
+def bone_at(s: Subject, start: Array, inward: Array, spread_deg: int = 0) -> float:
+    """Thickness of the cranium at a point of its outer table: the shortest way inward within a fan, mm."""
+    inward = inward / np.linalg.norm(inward)
+    side = np.array([1.0, 0.0, 0.0])
+    up = np.cross(inward, side)
+    ways = []
+    for tilt in np.deg2rad(np.arange(-spread_deg, spread_deg + 1, 5)):
+        direction = np.cos(tilt) * inward + np.sin(tilt) * up
+        hits, _ = s.query("cranium").ray(start - 4 * direction, direction, 60.0)
+        ways += [float(hits[1] - hits[0])] if len(hits) > 1 and hits[0] < 8 else []
+    if not ways:
+        raise ValueError("the cranium has no inner table there.")
+    return min(ways)
 
 
 def extent(s: Subject, key: str, axis: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def _lateral_order(s: Subject, side: str) -> float:
 def _inferior_order(s: Subject, side: str) -> float:
     places = [m.gon_bend(s, side), m.gon_exit(s, side, "semispinalis_capitis"), m.gon_exit(s, side, "trapezius")]
     heights = [p[2] for p in places] + [m.at_nuchal_line(s, "greater_occipital_nerve", side)[2]]
-    return float(all(a < b for a, b in zip(heights[:-1], heights[1:], strict=True)))
+    return float(all(a < b for a, b in pairwise(heights)))
 
 
 def _passage(s: Subject, side: str) -> float:
@@ -98,7 +99,7 @@ def _bone_lateral(s: Subject, side: str) -> float:
     line = s.anatomy.curve(f"superior_nuchal_line_{side}")
     spot = point_at(line, 0.55) + np.array([0.0, 0.0, 14.0])
     near, normal = s.query("cranium").closest(spot[None])
-    return m.bone_at(s, near[0] + 3 * normal[0], -normal[0])
+    return m.bone_at(s, near[0], -normal[0])
 
 
 def _third(s: Subject, side: str) -> float:
@@ -158,7 +159,7 @@ METRICS: Mapping[str, Measure] = {
     "basion_bregma": lambda s, side: _distance(s, "basion", "bregma"),
     "inion_nasion": lambda s, side: _distance(s, "inion", "nasion"),
     "inion_opisthion": lambda s, side: _distance(s, "inion", "opisthion"),
-    "bone_at_inion": lambda s, side: m.bone_at(s, s.anatomy.landmark("inion") + np.array([0, -4.0, 0]), np.array([0, 1.0, 0])),
+    "bone_at_inion": lambda s, side: m.bone_at(s, s.anatomy.landmark("inion"), -s.anatomy.landmark("inion"), 50),
     "bone_lateral": _bone_lateral,
     "inion_mastoid": lambda s, side: _distance(s, "inion", f"mastoid_tip_{side}"),
     "third_from_inion": _third,

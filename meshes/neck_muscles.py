@@ -23,6 +23,8 @@ from meshes.sweeps import Sweep
 TABLE = "neck_muscles"
 LOWER, UPPER = np.array([-8.0, -112.0, -218.0]), np.array([192.0, 62.0, 6.0])  # of the grid of what is filled, mm
 STEP = 1.0  # of that grid, mm
+ROUNDING = 1.2  # mm over which cut edges are rounded, so that none is a knife's edge
+FILM_REACH = 1.5  # mm above its own face to which a muscle is lifted over a bump
 COVER_FROM = 14.0  # mm above the model's end, over which its flat cut would be taken for skin
 BLOCK = 6  # its nodes along the edge of a block
 
@@ -51,7 +53,7 @@ def neck_muscle_parts(bones: Field, skin: Field) -> list[Part]:
     layers = table["layers"]
     filled, parts = _Filled(bones), []
     cover = _endless(skin, layers["cut_z_mm"] + COVER_FROM)
-    edge = _endless(skin, layers["cut_z_mm"] + layers["skin_cover_mm"] + 1.0)
+    edge = _endless(skin, layers["cut_z_mm"] + COVER_FROM)
     for key, row in table["muscle"].items():
         beneath = filled.field()
         heads = tuple(_seated(head, beneath, cover, row, layers) for head in read_heads(row, points))
@@ -68,7 +70,7 @@ def neck_muscle_parts(bones: Field, skin: Field) -> list[Part]:
                 evidence=row["evidence"],
             )
         )
-        filled = filled.with_form(raw)
+        filled = filled.with_form(form)
     return parts
 
 
@@ -113,7 +115,7 @@ def _seated(head: Sheet | Sweep, beneath: Field, skin: Field, row: Mapping[str, 
         beneath,
         skin,
         gap=-row.get("sink", 0.0),
-        cover=layers["skin_cover_mm"],
+        cover=row.get("cover", layers["skin_cover_mm"]),
         settle=row.get("settle", 0.0),
         stiffness_mm=tuple(row.get("stiffness", (10.0, 4.0))),
     )
@@ -135,15 +137,15 @@ def _blanket(head: Sheet | Sweep, beneath: Field, row: Mapping[str, Any], layers
     """Return the field of a head that keeps at least `film` mm of thickness where a bump beneath stands into it."""
     if isinstance(head, Sweep) or "film" not in row:
         return head.field()
-    return head.over(beneath, film=row["film"], reach=row["film"] + row.get("sink", 0.0), gap=layers["gap_mm"])
+    return head.over(beneath, film=row["film"], reach=FILM_REACH, gap=layers["gap_mm"])
 
 
 def _cut(form: Field, beneath: Field, skin: Field, row: Mapping[str, Any], layers: Mapping[str, Any]) -> Field:
     """Return a muscle without what lies beneath it, under the skin, above the end of the model."""
     floor = half_space((0.0, 0.0, layers["cut_z_mm"]), (0.0, 0.0, -1.0))
-    free = subtract(form, offset(beneath, layers["gap_mm"]))
+    free = subtract(form, offset(beneath, layers["gap_mm"]), blend=ROUNDING)
     if not row.get("median", False):
         free = intersect(free, half_space((layers["midline_mm"], 0.0, 0.0), (-1.0, 0.0, 0.0)))
-    kept = intersect(intersect(free, offset(skin, -layers["skin_cover_mm"])), floor)
+    kept = intersect(intersect(free, offset(skin, -row.get("cover", layers["skin_cover_mm"])), blend=ROUNDING), floor)
     lowest = [-1e4 if row.get("median", False) else layers["midline_mm"], -1e4, layers["cut_z_mm"]]
     return replace(kept, lower=form.lower.clip(min=lowest), upper=form.upper)

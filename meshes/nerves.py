@@ -46,8 +46,8 @@ def branching_part(key: str, row: Mapping[str, Any], layers: Layers, scalp_depth
     thinnest = min(float(t.radius_mm.min()) for t in tubes)
     sources = tuple(row["sources"])
     return Part(
-        key, joined(tubes), max(0.3, 0.8 * thinnest), 26000 if len(tubes) > 3 else 9000, centerline=trunk.points,
-        radius_mm=trunk.radius_mm, branches=lines, sources=sources, evidence=row["evidence"],
+        key, joined(tubes), float(np.clip(0.95 * thinnest, 0.36, 0.6)), 26000 if len(tubes) > 3 else 9000,
+        centerline=trunk.points, radius_mm=trunk.radius_mm, branches=lines, sources=sources, evidence=row["evidence"],
     )  # fmt: skip
 
 
@@ -77,8 +77,9 @@ def _beside(points: Array, radius: Array, muscle: Field) -> list[Field]:
 
 
 def _freed(line: Array, row: Mapping[str, Any], layers: Layers) -> Array:
-    """Keep the path out of bone and under the skin."""
+    """Keep the path out of bone and of the muscles that it only touches, and under the skin."""
     radius = max(r for _, r in row["radius"])
     skin = layers["skin"]
     inner = Field(lambda p: -skin(p), skin.lower, skin.upper)
-    return resample(kept_clear(line, [(layers["bones"], radius + 0.25), (inner, radius + 1.2)]), 0.5)
+    muscles = [(layers[k], radius + 0.1) for k in row.get("clear", ()) if k in layers]
+    return resample(kept_clear(line, [(layers["bones"], radius + 0.25), (inner, radius + 1.2), *muscles]), 0.5)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshes._check import unknown
 from meshes.points import load_table
+
+_INITIALS = re.compile(r"(\s+[A-Z](\.?-?[A-Z])*\.?)+$")
 
 
 def reference(key: str) -> Mapping[str, Any]:
@@ -23,7 +26,7 @@ def short_citation(key: str) -> str:
     row = reference(key)
     if "short" in row:
         return str(row["short"])
-    name = str(row["authors"]).split(",")[0].removesuffix(" et al.").strip()
+    name = _INITIALS.sub("", re.split(r",| et al\.| and | & ", str(row["authors"]))[0].strip())
     return f"{name} {row['year']}" if "year" in row else name
 
 

@@ -60,7 +60,7 @@ class Sheet:
         def distance(p: Array) -> Array:
             across, beside, half = local(p)
             own = np.hypot(across, beside) - half
-            lifted = np.maximum(np.maximum(np.abs(across) - reach, beside) - half, beneath(p) - gap - film)
+            lifted = np.maximum(np.maximum(np.abs(across) - reach - half, beside - 0.2), beneath(p) - gap - film)
             return np.minimum(own, lifted) - 0.25 * np.maximum(1.0 - np.abs(own - lifted), 0.0) ** 2
 
         return Field(distance, *self._box(reach))
@@ -93,7 +93,7 @@ class Sheet:
         near, weight = _weights(cKDTree(cloud), np.asarray(points, dtype=np.float64), 6)
         direction = np.einsum("ij,ijk->ik", weight, along[near])
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
-        share = np.einsum("ij,ij->i", weight, self.tendon.reshape(-1)[near])
+        share = np.clip(np.einsum("ij,ij->i", weight, self.tendon.reshape(-1)[near]), 0.0, 1.0)
         return direction, np.einsum("ij,ijk->ik", weight, grain[near]), share
 
     def pitches(self) -> tuple[float, float]:
@@ -189,7 +189,7 @@ def _shares(grid: Array) -> Array:
 
 
 def _pick(line: Array, n: int) -> Array:
-    return line[np.round(np.linspace(0, len(line) - 1, n)).astype(int)]
+    return np.asarray(line[np.round(np.linspace(0, len(line) - 1, n)).astype(int)])
 
 
 def _thickness(table: Array, rows: Sequence[ArrayLike], even: Array, u: Array, v: Array, aligned: bool) -> Array:

@@ -19,6 +19,7 @@ from meshes.parts import Part
 from meshes.points import FLIP, load_table
 
 Array = NDArray[np.float64]
+REGIONS = ("face", "nape", "throat")
 CHARTS = ("head", "neck", "shoulder")
 SPACING = 1.2
 FACES = 76_000
@@ -48,7 +49,10 @@ def skin_field() -> Field:
     """Return the skin without the auricles: negative inside, in mm, exact to its named points."""
     envelope = envelope_field()
     table = load_table("skin")
-    return symmetric(with_features(with_features(envelope, table["face"]), table["nape"]))
+    featured = envelope
+    for region in REGIONS:
+        featured = with_features(featured, table[region])
+    return symmetric(featured)
 
 
 @cache

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from meshes._check import check_choice
-from meshes.curves import arc_length, catmull_rom, profile
-from meshes.fields import Field, box, ellipsoid, tube
+from meshes.curves import arc_length, catmull_rom, profile, tangents
+from meshes.fields import Field, box, ellipsoid, gradient, project, tube
 
 Array = NDArray[np.float64]
 REACH = 12.0  # mm round a form's box within which it is felt
 FINE = 0.5  # mm between the stations of a strap's tables
-COARSE = 2.0  # mm between the nodes of a tube
+COARSE = 3.0  # mm between the nodes of a tube
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,14 @@ class Step:
     mode : {'add', 'carve', 'swell'}
         How `form` acts.
     form : Field
-        A shape (add, carve), or a distance to the swelling's axis with the swelling's box.
+        A shape (add, carve); of a swelling, its rise in mm and its box.
     blend : float
         Fillet, mm (add, carve).
-    height : callable, optional
-        Of a swelling: distance to its axis (n,) and points (n, 3) to rise (n,), mm.
     """
 
     mode: str
     form: Field
     blend: float = 0.0
-    height: Callable[[Array, Array], Array] | None = None
 
     def apply(self, p: Array, out: Array) -> None:
         """Change the distances `out` (n,) of a body at `p` (n, 3), in place, near the form only."""
@@ -56,8 +54,8 @@ class Step:
             out[close] = _soft_min(old, new, self.blend)
         elif self.mode == "carve":
             out[close] = -_soft_min(-old, new, self.blend)
-        elif self.height is not None:
-            out[close] = old - self.height(new, q) * np.clip(1.5 - np.abs(old) / 8.0, 0.0, 1.0)
+        else:
+            out[close] = old - new * np.clip(1.5 - np.abs(old) / 8.0, 0.0, 1.0)
 
 
 def stepped(body: Field, steps: Iterable[Step]) -> Field:
@@ -98,9 +96,7 @@ def form(row: Mapping[str, Any]) -> Field:
     return strap(row["through"], row["half_width"], row["half_thickness"], row["normal"], oval=kind == "oval")
 
 
-def strap(
-    nodes: ArrayLike, half_width: ArrayLike, half_thickness: ArrayLike, normal: ArrayLike, *, oval: bool = False
-) -> Field:
+def strap(nodes: ArrayLike, half_width: ArrayLike, half_thickness: ArrayLike, normal: ArrayLike, *, oval: bool = False) -> Field:
     """Return a flat rod with rounded sections across the line from its first to its last node.
 
     Parameters
@@ -153,7 +149,7 @@ def _oval_distance(up: Array, q: Array, past: Array, w: Array, h: Array) -> Arra
     return np.asarray(np.where(k1 > 1e-9, k0 * (k0 - 1.0) / np.maximum(k1, 1e-9), -end))
 
 
-def swelling(nodes: ArrayLike, height: ArrayLike, width: ArrayLike) -> Step:
+def swelling(nodes: ArrayLike, height: ArrayLike, width: ArrayLike, *, spacing: float = FINE) -> Step:
     """Return a soft ridge (or groove, where `height` is negative) over a curve on a surface.
 
     Parameters
@@ -162,28 +158,48 @@ def swelling(nodes: ArrayLike, height: ArrayLike, width: ArrayLike) -> Step:
         Curve on the surface, mm.
     height, width : (n,) array-like
         Rise at the crest and distance from it at which the rise falls to a third, at each node, mm.
+    spacing : float
+        Steps of the curve, mm; well under the width.
     """
-    axis, rise, wide = _along(nodes, 2 * COARSE, height, width)
-
-    def nearest(p: Array) -> tuple[Array, Array]:
-        best, where = np.full(len(p), np.inf), np.zeros(len(p))
-        for i, (a, b) in enumerate(zip(axis[:-1], axis[1:], strict=True)):
-            ab = b - a
-            t = np.clip((p - a) @ ab / float(ab @ ab), 0.0, 1.0)
-            q = p - a - t[:, None] * ab
-            d = np.einsum("ij,ij->i", q, q)
-            where = np.where(d < best, i + t, where)
-            best = np.minimum(best, d)
-        return np.sqrt(best), where
-
-    def lift(_: Array, p: Array) -> Array:
-        d, where = nearest(p)
-        station = np.arange(len(axis))
-        return np.asarray(np.interp(where, station, rise) * np.exp(-((d / np.interp(where, station, wide)) ** 2)))
-
+    axis, rise, wide = _along(nodes, spacing, height, width)
+    tree, along, s = cKDTree(axis), tangents(axis), arc_length(axis)
     reach = 2.6 * wide[:, None]
-    bounds = Field(lambda p: np.zeros(len(p)), (axis - reach).min(axis=0), (axis + reach).max(axis=0))
-    return Step("swell", bounds, height=lift)
+
+    def lift(p: Array) -> Array:
+        out = np.zeros(len(p))
+        d, i = tree.query(p, distance_upper_bound=float(reach.max()))
+        near = np.flatnonzero(np.isfinite(d))
+        d, i = d[near], i[near]
+        ahead = np.einsum("ij,ij->i", p[near] - axis[i], along[i])
+        ahead = np.clip(s[i] + ahead, 0.0, s[-1]) - s[i]
+        square = np.maximum(d * d - ahead * ahead, 0.0)
+        out[near] = np.interp(s[i] + ahead, s, rise) * np.exp(-square / np.interp(s[i] + ahead, s, wide) ** 2)
+        return out
+
+    return Step("swell", Field(lift, (axis - reach).min(axis=0), (axis + reach).max(axis=0)))
+
+
+def suture(nodes: ArrayLike, surface: Field, row: Mapping[str, Any]) -> Step:
+    """Return a serrated groove over a curve seated on `surface`: two waves of different length across it.
+
+    Parameters
+    ----------
+    nodes : (n, 3) array-like
+        Named points of the suture, mm.
+    surface : Field
+        The bone on which it lies.
+    row : mapping
+        `depth`, `width`, `swing` (of the waves) and `wave` (their length), mm.
+    """
+    line = catmull_rom(nodes, 0.5)
+    s = arc_length(line)
+    wave, swing = float(row["wave"]), float(row["swing"])
+    across = np.cross(tangents(line), gradient(surface, line, step=0.5))
+    fade = np.minimum(1.0, np.minimum(s, s[-1] - s) / wave)
+    swung = np.sin(2 * np.pi * s / wave) + 0.6 * np.sin(2 * np.pi * s / (0.43 * wave) + 1.0)
+    seated = project(surface, line + across * (swing * fade * swung)[:, None], steps=4)
+    depth = float(row["depth"]) * np.clip(fade, 0.3, 1.0)
+    return swelling(seated, -depth, float(row["width"]), spacing=0.25)
 
 
 def _along(nodes: ArrayLike, spacing: float, *values: ArrayLike) -> tuple[Array, ...]:

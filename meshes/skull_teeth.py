@@ -57,12 +57,13 @@ def _crown(row: Mapping[str, Any], at: Array, along: Array, neck: float, sign: f
         h = (p[:, 2] - neck) * sign / length
         f = np.clip(h, 0.0, 1.0)
         u = q @ along
-        wide = a * (0.76 + 0.24 * np.sin(np.minimum(f * 1.25, 1.0) * np.pi / 2))
+        wide = a * (0.84 + 0.16 * np.sin(np.minimum(f * 1.25, 1.0) * np.pi / 2))
         thick = b * ((1 + 0.12 * np.sin(np.pi * f)) * (1 - (1 - edge) * f**1.3))
         v = q @ out + (0.0 if molar else -b * 0.35 * f)
         k = ((np.abs(u) / wide) ** SQUARE + (np.abs(v) / thick) ** SQUARE) ** (1 / SQUARE)
         side = (k - 1) * np.minimum(wide, thick)
-        dip = 1.3 * np.exp(-((u / (0.55 * a)) ** 2) * (0.3 if b > a else 1.0) - (v / (0.4 * b)) ** 2) if molar else 0.12 * u * u / a
+        pit = 1.3 * np.exp(-((u / (0.55 * a)) ** 2) * (0.3 if b > a else 1.0) - (v / (0.4 * b)) ** 2)
+        dip = pit if molar else 0.12 * u * u / a
         top = (h - 1) * length + dip
         ends = np.maximum(top, -h * length - 2.0)
         return np.asarray(-_round_min(-side, -ends, 1.6 if molar else 1.0))

@@ -158,11 +158,11 @@ def pillar(place: Level, upper: Joint | None, lower: Joint, gap: float) -> Field
     top = upper.middle if upper is not None else place.at(size["pillar_root"])
     form = column(top, lower.middle, 0.5 * size["pillar_width"], 0.5 * size["pillar_depth"], 0.16, SIDE)
     form = intersect(form, half_space(lower.middle + 0.5 * gap * lower.normal, -lower.normal), EDGE)
-    form = intersect(form, half_space(lower.middle - 6.0 * place.up, -place.up), 1.5)
+    form = intersect(form, half_space(lower.middle - 4.6 * place.up, -place.up), 1.5)
     if upper is None:
         return intersect(form, half_space(top, place.up), 1.5)
     form = intersect(form, half_space(upper.middle - 0.5 * gap * upper.normal, upper.normal), EDGE)
-    return intersect(form, half_space(upper.middle + 6.0 * place.up, place.up), 1.5)
+    return intersect(form, half_space(upper.middle + 5.2 * place.up, place.up), 1.5)
 
 
 def canal_bore(places: Sequence[Array], width: float, depth: float) -> Field:
@@ -197,11 +197,10 @@ def spine(place: Level, root: Array) -> list[Field]:
     end, high = _spine_end(place)
     fork = root + (1.0 - size.get("bifid_share", 0.0)) * (end - root)
     tall = 0.5 * size["spine_height_root"]
-    nodes = place.at([root, 0.5 * (root + fork), fork])
-    stem = blade(nodes, [tall, 0.5 * tall + 0.45 * low, low], [1.5 * thin, 1.0 * thin, thin], high, 0.5)
-    if "bifid_halfspread" in size:
-        return [stem]
-    return [stem, blade(place.at([fork + np.array([0.0, 3.0, 0.6]), fork]), [0.9 * low, low], [thin, 1.2 * thin], high, 0.0, 2.6)]
+    nodes = place.at([root, 0.5 * (root + fork), fork - 0.16 * (fork - root), fork])
+    high_at = [tall, 0.5 * tall + 0.5 * low, 1.05 * low, low]
+    blunt = 1.0 if "bifid_halfspread" in size else 1.25
+    return [blade(nodes, high_at, thin * np.array([1.5, 1.0, blunt, blunt]), high, 0.5, 2.3)]
 
 
 def prongs(place: Level) -> list[Field]:
@@ -251,8 +250,9 @@ def _club(place: Level) -> list[Field]:
     if "foramen" not in size:
         return [club]
     hole = np.array(size["foramen"])
-    front = np.array([[hole[0] - 6, 3.0, -0.5], [hole[0] + 2, 2.4, -1.0], end + [-4, 1, 0]])
-    return [club, blade(place.at(front), 1.9, 1.5, place.up, 0.5)]
+    front = np.array([[hole[0] - 6, 1.6, -0.5], [hole[0] + 2, 1.4, -1.0], end + [-4, 1, 0]])
+    web = ellipsoid(place.at(hole + np.array([1.2, -0.9, -0.4])), [8.0, 6.2, 2.5], place.turn.T)
+    return [club, web, blade(place.at(front), 2.3, 1.6, place.up, 0.5)]
 
 
 def vertebra(place: Level, below: Level | None, others: Sequence[Field], way: Sequence[Array], artery: Field) -> Field:
@@ -272,13 +272,13 @@ def vertebra(place: Level, below: Level | None, others: Sequence[Field], way: Se
     gap = float(load_table("vertebrae")["joints"]["facet_gap"])
     own = pillar(place, upper_joint(place), lower_joint(place, below), gap)
     right = joined([joined([own, *arch(place)], ARCH_BLEND), *transverse_process(place)], BLEND)
-    right = carved(right, others, 0.8, CLEARANCE * gap)
+    right = carved(right, others, 1.4, CLEARANCE * gap)
     tools = [artery, canal_bore(way, place.size["canal_width"], place.size["canal_depth"])]
     if "foramen_radius" in place.size:
         hole, drift = place.foramen(), 9.0 * place.up
         tools.append(tube(np.array([hole - drift, hole, hole + drift]), place.size["foramen_radius"]))
     with_body = joined([right, body(place, below)], 1.6)
-    return joined([symmetric(carved(with_body, tools, 1.2)), *prongs(place)], 1.5)
+    return joined([symmetric(carved(with_body, tools, 2.0)), *prongs(place)], 1.5)
 
 
 def _rim(share: Array) -> Array:

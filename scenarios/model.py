@@ -154,6 +154,7 @@ class Probe(Part):
 
     medial: Place = Field(description="What one end of the footprint lies over.")
     lateral: Place = Field(description="What the marked end lies over.")
+    outward: Direction | None = Field(None, description="Side of the body where it lies; by default where the skin is nearest.")
     length_mm: Length = Field(38.0, description="Of the footprint.")
     width_mm: Length = Field(8.0, description="Of the footprint.")
     depth_mm: Length = Field(40.0, description="Of the scanned sheet.")

@@ -97,7 +97,7 @@ def medial_third_point(anatomy: Anatomy, side: str) -> InjectionSite:
         rule=row["text"],
         order=1,
         group=technique["group"],
-        hit=nerve if nerve in anatomy else None,
+        hit=nerve if _bathed(anatomy, nerve, point + depth * direction, technique["volume_ml"]) else None,
     )
 
 
@@ -163,6 +163,13 @@ def _needle_path(ground: Ground, point: Array, technique: Mapping[str, Any]) -> 
     # drawn back until it stands `above_bone_mm` clear of the bone, measured square to it
     slant = max(float(-(normals[0] @ direction)), 0.2)
     return direction, float(far[0]) - technique["above_bone_mm"] / slant
+
+
+def _bathed(anatomy: Anatomy, nerve: str, tip: Array, volume_ml: float) -> bool:
+    """Whether the nerve passes within the ball that the injected volume would fill round the tip."""
+    axis = anatomy[nerve].centerline if nerve in anatomy else None
+    radius = (3.0 * volume_ml * 1000.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
+    return axis is not None and bool(np.linalg.norm(resample(axis, 0.5) - tip, axis=1).min() < radius)
 
 
 def _checked(side: str) -> Side:

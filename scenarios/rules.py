@@ -38,13 +38,16 @@ def directions(side: Side) -> Mapping[str, Array]:
 def heading(name: str, side: Side) -> Direction:
     """Return what a walk follows: a head-frame direction, or half-way between two of them on the skin itself.
 
-    `superolateral` and the like stand at 45 degrees between their two parts, measured on the skin.
+    `superolateral` and the like stand at 45 degrees between their two parts, measured on the skin; `backward` keeps to the
+    sagittal plane that it starts in.
     """
     table = directions(side)
     if name in table:
         return table[name]
+    if name == "backward":
+        return lambda _place, normal: np.cross(normal, RIGHTWARD) * (-1.0 if np.cross(normal, RIGHTWARD)[1] > 0 else 1.0)
     parts = {f"{a}o{b}": (table[f"{a}ior"], table[b]) for a in ("super", "infer") for b in ("lateral", "medial")}
-    first, second = parts[check_choice("direction", name, [*table, *parts])]
+    first, second = parts[check_choice("direction", name, ["backward", *table, *parts])]
 
     def follow(_place: Array, normal: Array) -> Array:
         upright = first - (first @ normal) * normal
@@ -102,7 +105,7 @@ class Resolver:
         check_choice("step", kind, ("walk", "rise", "walk_until"))
         skin = self.ground.skin
         if kind == "walk_until":
-            return self._turned(point, directions(side)[name], self.params[step["facing_deg"]], self.params[step["most"]])
+            return self._turned(point, heading(name, side), self.params[step["facing_deg"]], self.params[step["most"]])
         length = self.params[step["mm"]] if kind == "walk" else self._rise(point, step)
         return skin.walk(point, heading(name, side), length)[0] if length > 0 else point
 
@@ -111,10 +114,10 @@ class Resolver:
         share = self.params[step["fraction"]] * forehead_height(self.ground, point, self.params["forehead_height"])
         return float(max(least, share))
 
-    def _turned(self, point: Array, wish: Array, facing_deg: float, most: float) -> Array:
-        """The first place on a walk along `wish` where the skin faces that way by `facing_deg`, or the end of it."""
-        _, path = self.ground.skin.walk(point, wish, most)
-        facing = self.ground.skin.closest(path)[1] @ wish >= np.sin(np.deg2rad(facing_deg))
+    def _turned(self, point: Array, way: Direction, facing_deg: float, most: float) -> Array:
+        """The first place on a walk where the skin faces backward by `facing_deg`, or the end of it."""
+        _, path = self.ground.skin.walk(point, way, most)
+        facing = self.ground.skin.closest(path)[1] @ -FORWARD >= np.sin(np.deg2rad(facing_deg))
         return np.asarray(path[int(np.argmax(facing))] if facing.any() else path[-1])
 
 

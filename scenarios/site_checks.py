@@ -1,6 +1,6 @@
 """Checks of an injection plan against its anatomy: each a small function that returns what it finds.
 
-Numbers K01 to K18 are those of the project's research page on PREEMPT; windows stand in `preempt_sites.toml`.
+Numbers K01 to K19 are those of the project's research page on PREEMPT; windows stand in `preempt_sites.toml`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from meshes.curves import arc_length
+from meshes.curves import arc_length, resample
 from meshes.model import Anatomy
 from meshes.surface import path_length
 from scenarios.rules import UP, forehead_height
@@ -50,7 +50,7 @@ Check = Callable[[Plan], Iterator[Finding]]
 
 
 def check_sites(anatomy: Anatomy, sites: Sequence[InjectionSite]) -> list[Finding]:
-    """Return every finding of K01 to K18 on a PREEMPT plan; an empty list where all hold."""
+    """Return every finding of K01 to K19 on a PREEMPT plan; an empty list where all hold."""
     plan = Plan(Ground(anatomy), sites, read_table("preempt_sites"))
     return [finding for check in CHECKS for finding in check(plan)]
 
@@ -142,13 +142,24 @@ def muscle_hit(plan: Plan) -> Iterator[Finding]:
 
 
 def wrong_structure(plan: Plan) -> Iterator[Finding]:
-    """K10: the tip is in no muscle, bone, nerve or vessel that it must not reach."""
+    """K10: the tip is in no muscle, bone or artery that it must not reach."""
     for s in plan.sites:
         for key, structure in plan.ground.anatomy.structures.items():
             bare = key.removesuffix(f"_{structure.side}")
-            watched = structure.kind in ("bone", "nerve", "artery") or bare in plan.limits["wrong_muscles"]
+            watched = structure.kind in ("bone", "artery") or bare in plan.limits["wrong_muscles"]
             if watched and structure.side in (s.side, "median") and _holds(plan.ground, key, s.target_point):
                 yield _error("K10", s.id, f"the tip lies in {key}")
+
+
+def near_nerve(plan: Plan) -> Iterator[Finding]:
+    """K19: the tip rests close to a nerve; told, since the paraspinal sites stand where the occipital nerves come out."""
+    nerves = [s for s in plan.ground.anatomy.structures.values() if s.kind == "nerve" and s.centerline is not None]
+    for s in plan.sites:
+        for nerve in nerves:
+            axis = resample(nerve.centerline, 0.5) if nerve.centerline is not None else np.full((1, 3), np.inf)
+            gap = float(np.linalg.norm(axis - s.target_point, axis=1).min())
+            if nerve.side in (s.side, "median") and gap < plan.limits["nerve_near_mm"]:
+                yield Finding("K19", "info", s.id, f"the tip is {gap:.1f} mm from the axis of {nerve.key}")
 
 
 def spacing(plan: Plan) -> Iterator[Finding]:
@@ -234,13 +245,13 @@ def paraspinal_place(plan: Plan) -> Iterator[Finding]:
 
 def trapezius_place(plan: Plan) -> Iterator[Finding]:
     """K17: the share of the ridge, between its ends."""
-    rows = {r["id"]: r["from"]["share"] for r in [*plan.table["sites"], *plan.table["extra"]] if r["group"] == "trapezius"}
+    rows = {r["id"]: r["from"].get("share") for r in [*plan.table["sites"], *plan.table["extra"]] if r["group"] == "trapezius"}
     for s in plan.of("trapezius"):
         line = plan.ground.anatomy.curve(f"trapezius_ridge_{s.side}")
         along = arc_length(line) / arc_length(line)[-1]
-        share = float(along[int(np.argmin(np.linalg.norm((line - s.skin_point)[:, [0, 2]], axis=1)))])
+        share = float(along[int(np.argmin(np.abs(line[:, 0] - s.skin_point[0])))])
         goal = rows[s.id.replace("_L", "_").replace("_R", "_")]
-        if abs(share - goal) > plan.limits["trapezius_share_tolerance"] + 1.0 / len(line):
+        if goal is not None and abs(share - goal) > plan.limits["trapezius_share_tolerance"] + 1.0 / len(line):
             yield _error("K17", s.id, f"at {share:.2f} of the ridge; must be {goal}")
 
 
@@ -261,7 +272,7 @@ def needle_angle(plan: Plan) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    fixed_count, group_count, dose_of_each, extra_limits, symmetry, midline, on_skin, muscle_hit, wrong_structure, spacing,
+    fixed_count, group_count, dose_of_each, extra_limits, symmetry, midline, on_skin, muscle_hit, wrong_structure, near_nerve, spacing,
     corrugator_height, frontalis_height, temporalis_place, occipitalis_height, paraspinal_place, trapezius_place, needle_angle,
 )  # fmt: skip
 

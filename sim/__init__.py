@@ -46,9 +46,9 @@ __all__ = ["__version__", *sorted(_HOME)]
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from sim.release import program_version
 
-        return version("inion")
+        return program_version()
     if name not in _HOME:
         raise AttributeError(f"module 'sim' has no attribute {name!r}; it has {', '.join(__all__)}.")
     return getattr(import_module(_HOME[name]), name)

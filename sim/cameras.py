@@ -30,7 +30,7 @@ VIEWS = {
     "posterior-superior": (180.0, 35.0),
 }
 AXES = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
-WORDS = {"R": "right", "L": "left", "A": "anterior", "P": "posterior", "S": "superior", "I": "inferior"}
+WORDS = {"R": "patient's right", "L": "patient's left", "A": "front", "P": "back", "S": "top", "I": "foot end"}
 FIT_MARGIN = 1.03
 DISTANCE_MM = 2000.0
 
@@ -133,7 +133,9 @@ def scale_bar_mm(px_per_mm: float, most_px: float) -> float:
     return next(step * power for step in (5.0, 2.0, 1.0) if step * power <= most * (1 + 1e-9))
 
 
-def hidden(points_mm: Array, view: View, vertices_mm: Array, faces: NDArray[np.int64], *, clearance_mm: float = 2.0) -> NDArray[np.bool_]:
+def hidden(
+    points_mm: Array, view: View, vertices_mm: Array, faces: NDArray[np.int64], *, clearance_mm: float = 2.0
+) -> NDArray[np.bool_]:
     """Return which points (n,) lie behind a surface, seen by the camera, by more than `clearance_mm`."""
     pixels, depth = view.project(points_mm)
     corners, heights = view.project(vertices_mm)

@@ -23,9 +23,8 @@ Pixels = NDArray[np.uint8]
 
 OVERSAMPLING = 2
 MOST_TILE_PX = 4096
-DEPTH_MOST_PX = 1600
 MATERIALS = {
-    "bone": (0.10, 14.0),
+    "bone": (0.06, 12.0),
     "muscle": (0.13, 18.0),
     "soft": (0.05, 12.0),
     "nerve": (0.28, 26.0),
@@ -33,8 +32,12 @@ MATERIALS = {
     "mark": (0.22, 30.0),
     "glass": (0.0, 1.0),
 }
-AMBIENT = 0.20
-LIGHTS = {"key": KEY_LIGHT, "fill": (0.9, 0.05, 0.55), "rim": (0.3, 0.75, -0.55)}
+AMBIENT = 0.27
+LAMPS = {
+    "key": (KEY_LIGHT, (1.0, 0.985, 0.955)),
+    "fill": ((0.75, -0.25, 0.62), (1.0, 0.95, 0.90)),
+    "rim": ((0.35, 0.70, -0.62), (0.95, 0.97, 1.0)),
+}
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,12 @@ class Drawing:
     ----------
     pixels : (height, width, 3) uint8 array
         Row 0 at the top.
-    depth_mm : (rows, columns) float32 array
+    depth_mm : (height, width) float32 array
         Height of the nearest solid surface above the plane of the focus, toward the camera; -inf where there is none.
-    stride : int
-        Pixels per row and column of `depth_mm`.
     """
 
     pixels: Pixels
     depth_mm: NDArray[np.float32]
-    stride: int
 
 
 def draw(layers: Sequence[Layer], view: View, theme: Theme, *, seed: int = 0) -> Drawing:
@@ -79,9 +79,8 @@ def _tiles(window: vtkRenderWindow, renderer: vtkRenderer, view: View) -> Drawin
     """The picture, rendered in as many equal tiles as the size needs."""
     columns, rows = (math.ceil(n * OVERSAMPLING / MOST_TILE_PX) for n in (view.width_px, view.height_px))
     width, height = math.ceil(view.width_px / columns), math.ceil(view.height_px / rows)
-    stride = max(1, math.ceil(max(view.width_px, view.height_px) / DEPTH_MOST_PX))
     pixels = np.zeros((rows * height, columns * width, 3), dtype=np.uint8)
-    levels = np.full((math.ceil(rows * height / stride), math.ceil(columns * width / stride)), -np.inf, dtype=np.float32)
+    depth = np.zeros((rows * height, columns * width), dtype=np.float32)
     window.SetSize(width * OVERSAMPLING, height * OVERSAMPLING)
     for row in range(rows):
         for column in range(columns):
@@ -89,12 +88,8 @@ def _tiles(window: vtkRenderWindow, renderer: vtkRenderer, view: View) -> Drawin
             _aim(renderer, view, x + width / 2, y + height / 2, height)
             window.Render()
             pixels[y : y + height, x : x + width] = _read_pixels(window)
-            tile = _read_depth(window, renderer)
-            ys, xs = np.arange(y, y + height), np.arange(x, x + width)
-            ys, xs = ys[ys % stride == 0], xs[xs % stride == 0]
-            levels[np.ix_(ys // stride, xs // stride)] = tile[np.ix_(ys - y, xs - x)]
-    crop = (math.ceil(view.height_px / stride), math.ceil(view.width_px / stride))
-    return Drawing(pixels[: view.height_px, : view.width_px], levels[: crop[0], : crop[1]], stride)
+            depth[y : y + height, x : x + width] = _read_depth(window, renderer)
+    return Drawing(pixels[: view.height_px, : view.width_px], depth[: view.height_px, : view.width_px])
 
 
 def _aim(renderer: vtkRenderer, view: View, x_px: float, y_px: float, height_px: int) -> None:
@@ -144,11 +139,12 @@ def _window(theme: Theme) -> tuple[vtkRenderWindow, vtkRenderer]:
     renderer = vtkRenderer()
     renderer.SetBackground(*theme.paper)
     renderer.AutomaticLightCreationOff()
-    for name, direction in LIGHTS.items():
+    for name, (direction, colour) in LAMPS.items():
         lamp = vtkLight()
         lamp.SetLightTypeToCameraLight()
         lamp.SetPosition(*direction)
         lamp.SetFocalPoint(0, 0, 0)
+        lamp.SetColor(*colour)
         lamp.SetIntensity(getattr(theme, name))
         renderer.AddLight(lamp)
     window = vtkRenderWindow()

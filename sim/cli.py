@@ -13,13 +13,13 @@ from typing import NoReturn
 DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 COMMANDS = {
     "render": "make the pictures of scenarios",
-    "list": "name scenarios, structures, groups, views or styles",
+    "list": "name scenarios, structures, groups, sites, views or styles",
     "validate": "measure the model against the published figures",
     "build": "make the shipped model anew from its data",
     "doctor": "say what this machine lacks, and how to mend it",
     "bench": "measure time and memory of rendering",
 }
-LISTS = ("scenarios", "structures", "groups", "views", "styles")
+LISTS = ("scenarios", "structures", "groups", "sites", "views", "styles")
 MODULES = {"list": "listing"}
 ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
 
@@ -50,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
     try:
-        return _run(args)
+        return _run(args) if args.command != "doctor" else int(import_module("sim.commands.doctor").run(args))
+    except ImportError as error:
+        _tell(f"inion {args.command}: {error}. Run `inion doctor`: it says what is missing and how to mend it.")
+        return FAILED
     except KeyboardInterrupt:
         _tell("inion: stopped.")
         return STOPPED
@@ -72,8 +75,8 @@ def _run(args: argparse.Namespace) -> int:
     except BadInput as error:
         _tell(f"inion {args.command}: {error}")
         return BAD_INPUT
-    except ImportError as error:
-        _tell(f"inion {args.command}: {error}. Run `inion doctor`: it says what is missing and how to mend it.")
+    except FileNotFoundError as error:
+        _tell(f"inion {args.command}: {error.filename} is missing. Run `inion doctor`: it says how to mend it.")
         return FAILED
 
 
@@ -85,9 +88,9 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
         parser.exit(BAD_INPUT, f"inion: {arguments[0]!r} is no command. {hint}\n")
     args, rest = parser.parse_known_args(arguments)
     if args.version:
-        from importlib.metadata import version
+        from sim.release import program_version
 
-        print(f"inion {version('inion')}")
+        print(f"inion {program_version()}")
         parser.exit(DONE)
     if args.command is None:
         parser.print_help(sys.stderr)
@@ -123,7 +126,9 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 
 
 def _render_options(parser: Parser) -> None:
-    parser.add_argument("scenarios", nargs="+", metavar="NAME|FILE", help="a name of `inion list`, a scenario file (.toml), or 'all'")
+    parser.add_argument(
+        "scenarios", nargs="+", metavar="NAME|FILE", help="a name of `inion list`, a scenario file (.toml), or 'all'"
+    )
     parser.add_argument("-o", "--out", default="out", metavar="DIR", help="folder of the pictures (default: out)")
     view = "a view of the scenario, a camera of `inion list views`, or 'all'; may be repeated"
     parser.add_argument("--view", action="append", default=[], metavar="VIEW", help=view)

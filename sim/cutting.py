@@ -72,6 +72,9 @@ def cap(segments_mm: Array, normal: Array) -> SurfaceMesh | None:
         return None
     faces = vtk_to_numpy(polys.GetConnectivityArray()).reshape(-1, 3).astype(np.int64)
     vertices = ends[first]
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    wrong = np.cross(b - a, c - a) @ normal < 0
+    faces[wrong] = faces[wrong][:, ::-1]
     return SurfaceMesh(vertices, faces, np.tile(normal / np.linalg.norm(normal), (len(vertices), 1)))
 
 

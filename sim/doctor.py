@@ -79,9 +79,7 @@ def check_packages() -> Check:
     try:
         wanted = [r for r in requires("inion") or [] if "extra ==" not in r]
     except PackageNotFoundError:
-        return Check(
-            "packages", False, "inion is not installed, only its files are there", f"{sys.executable} -m pip install -e ."
-        )
+        return Check("packages", False, "inion is not installed, only its files are there", _install())
     missing = [r for r in wanted if not _satisfied(r)]
     if not missing:
         return Check("packages", True, f"all {len(wanted)} are there")
@@ -119,7 +117,10 @@ def opengl_cure() -> str:
 
 def check_model() -> Check:
     """Check that the shipped model is there and can be read."""
-    from meshes.archive import digest, read_archive, shipped_path
+    try:
+        from meshes.archive import digest, read_archive, shipped_path
+    except ImportError as error:
+        return Check("model", False, f"cannot be read without its packages ({error})", _install())
 
     path = shipped_path()
     if not path.is_file():
@@ -180,6 +181,12 @@ def check_disk() -> Check:
     free = shutil.disk_usage(Path.cwd()).free / 1e6
     good = free >= DISK_MB
     return Check("disk", good, f"{free:.0f} MB free", "" if good else f"make room: {DISK_MB} MB are advised")
+
+
+def _install() -> str:
+    return (
+        f"{sys.executable} -m pip install -e ." if Path("pyproject.toml").is_file() else f"{sys.executable} -m pip install inion"
+    )
 
 
 def _satisfied(requirement: str) -> bool:

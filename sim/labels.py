@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Pair = tuple[float, float]
 
-LEAST_SHARE = 0.3
+LEAST_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -184,4 +184,6 @@ def _place(index: int, request: Request, centre: float, column: Column) -> Place
     """A label set against the inner edge of its column."""
     x0 = column.x1 - request.width if column.is_left else column.x0
     half = request.height / 2
-    return Place(index, x0, centre - half, x0 + request.width, centre + half, column.is_left, request.anchor, (column.edge, centre))
+    return Place(
+        index, x0, centre - half, x0 + request.width, centre + half, column.is_left, request.anchor, (column.edge, centre)
+    )

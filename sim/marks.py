@@ -148,7 +148,7 @@ def slab(rim: Array, origin: Array, x: Array, y: Array, z: Array, height_mm: flo
     low = origin + rim @ np.stack([x, y])
     high = origin + taper * rim @ np.stack([x, y]) + height_mm * z
     edge = np.roll(rim, -1, axis=0) - np.roll(rim, 1, axis=0)
-    out = np.stack([edge[:, 1], -edge[:, 0]], axis=1) @ np.stack([x, y])
+    out = turn * np.stack([edge[:, 1], -edge[:, 0]], axis=1) @ np.stack([x, y])
     out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
     n = len(rim)
     i, j = np.arange(n), np.roll(np.arange(n), -1)
@@ -190,7 +190,9 @@ def _skin_of_rings(count: int) -> NDArray[np.int64]:
     body = (strip[None] + SIDES * np.arange(count - 1)[:, None, None]).reshape(-1, 3)
     first, last = count * SIDES, count * SIDES + 1
     top = (count - 1) * SIDES
-    return np.concatenate([body, np.stack([np.full(SIDES, first), j, i], 1), np.stack([np.full(SIDES, last), top + i, top + j], 1)])
+    return np.concatenate(
+        [body, np.stack([np.full(SIDES, first), j, i], 1), np.stack([np.full(SIDES, last), top + i, top + j], 1)]
+    )
 
 
 def _unit(vector: Array) -> Array:

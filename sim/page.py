@@ -107,17 +107,18 @@ def _columns(picture: Picture, sizes: dict[str, int], width: int, margin: int) -
 
 def _caption(picture: Picture, size: int, width: float) -> tuple[tuple[str, ...], int]:
     """Lines of the caption and the size at which they keep to their share of the height."""
-    paragraphs = [picture.caption]
-    if picture.sources:
-        paragraphs.append("Sources: " + "; ".join(picture.sources) + ".")
-    if picture.evidence:
-        paragraphs.append(f"Evidence: {picture.evidence.rstrip('.')}.")
-    if picture.disclaimer:
-        paragraphs.append(DISCLAIMER)
-    text = " ".join(p.strip() for p in paragraphs if p.strip())
+    text = _joined(picture)
     while text:
         lines = wrapped(text, size, width)
         if len(lines) * line_height(size) <= MOST_CAPTION * picture.height_px or size <= LEAST_PX:
             return lines, size
         size -= 1
     return (), size
+
+
+def _joined(picture: Picture) -> str:
+    """The caption, the sources with the level of evidence, and the disclaimer, each on a line of its own."""
+    sources = f"Sources: {'; '.join(picture.sources)}." if picture.sources else ""
+    evidence = f"Evidence: {picture.evidence.strip().rstrip('.')}." if picture.evidence else ""
+    last = " ".join(p for p in (sources, evidence, DISCLAIMER if picture.disclaimer else "") if p)
+    return "\n".join(p for p in (picture.caption.strip(), last) if p)

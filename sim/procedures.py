@@ -89,7 +89,7 @@ def _gon(procedure: model.Procedure, ground: Ground) -> Marked:
             markers.append(Marker(f"{key}_{side}", as_point(row.skin_point), str(number), number, normal=normal))
             sources.extend(row.sources)
             if side == sides(procedure)[0]:
-                legend.append(LegendItem(f"{number}  {row.label}", f"group_{number}", "dot"))
+                legend.append(LegendItem(f"{number}: {row.label}", f"group_{number}", "dot"))
     kept = _kept(markers, procedure.sites)
     return Marked(tuple(kept), (), tuple(legend), points, tuple(dict.fromkeys(sources)))
 

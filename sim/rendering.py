@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from meshes.model import Anatomy
 from scenarios.model import Scenario
 from sim.anatomies import anatomy_for
 from sim.compose import compose
 from sim.picture import Picture
+from sim.release import program_version
 
 
 def render(
@@ -42,9 +45,38 @@ def render(
     pictures = compose(scenario, anatomy, views=views, size=size, style=style, seed=seed)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    from sim.stills import save_still
+    for picture in pictures:
+        write_picture(picture, anatomy, target / file_name(picture), scenario)
+    return [target / file_name(picture) for picture in pictures]
 
-    return [save_still(picture, anatomy, target / file_name(picture)) for picture in pictures]
+
+def write_picture(picture: Picture, anatomy: Anatomy, path: Path, scenario: Scenario) -> tuple[str, ...]:
+    """Draw one picture into a PNG file; return the labels for which there was no room."""
+    from sim.stills import render as drawn
+    from sim.stills import save_png
+
+    rendering = drawn(anatomy, picture)
+    save_png(rendering.image, path, metadata(picture, anatomy, scenario))
+    return rendering.dropped
+
+
+def metadata(picture: Picture, anatomy: Anatomy, scenario: Scenario) -> Mapping[str, str]:
+    """Return what the PNG file says of itself: enough to make it again."""
+    request = scenario.model_dump_json(by_alias=True)
+    return {
+        "Software": f"Inion {program_version()}",
+        "Title": picture.title,
+        "Description": picture.caption,
+        "Scenario": scenario.name,
+        "Scenario-SHA256": hashlib.sha256(request.encode()).hexdigest(),
+        "Picture": picture.name,
+        "Anatomy": anatomy.name,
+        "Seed": str(picture.seed),
+        "Style": picture.style,
+        "Sources": "; ".join(picture.sources),
+        "Evidence": picture.evidence,
+        "Disclaimer": "For training and explanation. Not medical advice. Not a medical device.",
+    }
 
 
 def file_name(picture: Picture) -> str:

@@ -16,14 +16,15 @@ BESIDE_PROBE_MM = 4.0
 def probe_on_skin(request: model.Probe, places: Places) -> Probe:
     """Return the probe that lies on the skin over the line from `medial` to `lateral`.
 
-    The scanned plane holds both places and the way to the nearest skin; the footprint is turned in it until it lies
-    flat on the skin.
+    The scanned plane holds both places and the way outward from their middle; the footprint is turned in it until it
+    lies flat on the skin.
     """
     medial, lateral = places.point(request.medial), places.point(request.lateral)
     middle = (medial + lateral) / 2
     along = unit(lateral - medial)
-    outward = places.on_skin(middle) - middle
-    outward = unit(outward - (outward @ along) * along)
+    outward = unit(places.on_skin(middle) - middle)
+    if request.outward is not None:
+        outward = np.array(model.DIRECTIONS[request.outward])
     centre = places.skin_along(middle, outward)
     across = unit(np.cross(along, outward))
     normal = places.skin_normal(centre)

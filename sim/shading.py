@@ -23,11 +23,12 @@ BLUR_CELLS = 1.1
 PAD_CELLS = 4
 OCCLUSION_GAIN = (0.9, 0.75, 0.6, 0.45)
 SHADOW_STEPS_MM = (7.0, 13.0, 24.0, 44.0)
-SHADOW_GAIN = 0.9
-SHADOW_TINT = np.array([0.80, 1.02, 1.12])
+SHADOW_GAIN = 1.6
+SHADOW_TINT = np.array([0.72, 1.03, 1.18])
 TEXTURE_MM = (48.0, 24.0)
 TEXTURE_PX = (256, 1024)
-CLEAR_LOW, CLEAR_HIGH = 0.5, 3.2
+DEPTH_REACH_MM, DEPTH_GAIN = 7.0, 0.26
+CLEAR_LOW, CLEAR_HIGH = 0.6, 4.2
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,12 @@ def ambient_light(scene: Occupancy, points_mm: Array, normals: Array) -> Floats:
 
 def key_light(scene: Occupancy, points_mm: Array, normals: Array, toward_light: Array) -> Floats:
     """Return the share of the key light (n,) that is not shadowed, soft, at points (n, 3)."""
-    start = points_mm + 3.0 * normals
     blocked = np.zeros(len(points_mm), dtype=np.float32)
     for level, reach in enumerate(SHADOW_STEPS_MM):
-        blocked += np.maximum(scene.sample(start + reach * toward_light, level) - 0.03, 0.0) * (1.0 + level)
-    facing = np.clip(normals @ toward_light * 2.0, 0.0, 1.0)
+        blocked += np.maximum(
+            scene.sample(points_mm + (3.0 + 0.7 * CELL_MM * 2**level) * normals + reach * toward_light, level) - 0.04, 0.0
+        ) * (1.0 + level)
+    facing = np.clip(1.7 * (normals @ toward_light) - 0.2, 0.0, 1.0)
     return np.asarray(1.0 - facing * (1.0 - np.exp(-SHADOW_GAIN * blocked)), dtype=np.float32)
 
 
@@ -107,11 +109,46 @@ def shade(colour: Array, ambient: Floats, key: Floats, edge: Floats, strengths: 
 def clear_alpha(normals: Array, toward_camera: Array, opacity: float) -> Floats:
     """Return the opacity (n,) of a clear shell: low where it faces the camera, rising to its outline.
 
-    Its middle keeps about half of `opacity`; the outline reaches `opacity` times three, at most 0.95.
+    Its middle keeps about half of `opacity`; the outline reaches `opacity` times four, at most 0.95.
     """
     edge = (1.0 - np.clip(normals @ toward_camera, 0.0, 1.0)) ** 2.5
     alpha = opacity * (CLEAR_LOW + (CLEAR_HIGH - CLEAR_LOW) * edge)
     return np.asarray(np.clip(alpha, 0.0, max(0.95, opacity)), dtype=np.float32)
+
+
+def surroundings(depth_mm: Floats, sigma_px: float) -> Floats:
+    """Return the mean height (rows, columns) of the solid things about each pixel; -inf in `depth_mm` is paper."""
+    solid = np.isfinite(depth_mm)
+    weight = ndimage.gaussian_filter(solid.astype(np.float32), sigma_px, truncate=3.0)
+    height = ndimage.gaussian_filter(np.where(solid, depth_mm, np.float32(0)), sigma_px, truncate=3.0)
+    return np.asarray(height / np.maximum(weight, 1e-6), dtype=np.float32)
+
+
+def depth_light(depth_mm: Floats, around_mm: Floats) -> Floats:
+    """Return a factor (rows, columns) that darkens what lies just behind the edge of something nearer.
+
+    Parameters
+    ----------
+    depth_mm : (rows, columns) array
+        Height toward the camera; -inf on paper, which stays as it is.
+    around_mm : (rows, columns) array
+        From `surroundings`.
+
+    References
+    ----------
+    Luft, Colditz, Deussen 2006, doi 10.1145/1141911.1142016: unsharp masking of the depth buffer.
+    """
+    below = np.clip(around_mm - depth_mm, 0.0, DEPTH_REACH_MM) * np.isfinite(depth_mm)
+    return np.asarray(1.0 - DEPTH_GAIN * below / DEPTH_REACH_MM, dtype=np.float32)
+
+
+def topmost(pixels: Array, depth_mm: Array, cell_px: float, clearance_mm: float) -> NDArray[np.bool_]:
+    """Return which points (n,), at pixels (n, 2), no other of them covers by more than `clearance_mm`."""
+    cells = np.floor((pixels - pixels.min(axis=0)) / cell_px).astype(np.int64)
+    index = cells[:, 0] * (cells[:, 1].max() + 1) + cells[:, 1]
+    top = np.full(index.max() + 1, -np.inf)
+    np.maximum.at(top, index, depth_mm)
+    return np.asarray(depth_mm > top[index] - clearance_mm)
 
 
 def fibre_texture(seed: int) -> NDArray[np.uint8]:
@@ -129,7 +166,7 @@ def texture_coordinates(grain_mm: Array) -> Floats:
     return np.asarray(grain_mm / TEXTURE_MM, dtype=np.float32)
 
 
-def mottling(points_mm: Array, seed: int, *, amount: float = 0.035) -> Floats:
+def mottling(points_mm: Array, seed: int, *, amount: float = 0.02) -> Floats:
     """Return a factor (n,) about 1 that varies slowly over space, for bone."""
     rng = np.random.default_rng([seed, 2])
     total = np.zeros(len(points_mm), dtype=np.float32)

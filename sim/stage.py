@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,12 @@ Array = NDArray[np.float64]
 KEY_LIGHT = (-0.45, 0.62, 0.85)
 SKINS = ("skin",)
 TEXTURED = ("muscle",)
+MATERIAL_OF_KIND = {"skin": "skin", "bone": "bone", "disc": "bone", "artery": "nerve", "vein": "nerve", "nerve": "nerve"}
 HIGHLIGHT = 1.10
 BESIDE_HIGHLIGHT = 0.16
 CUT_FACE = {"bone": 0.93, "muscle": 0.86}
 RIM_MM = 0.55
+SKIN_CELL_MM, SKIN_DEPTH_MM = 4.0, 36.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ def pieces_of(anatomy: Anatomy, picture: Picture, theme: Theme) -> list[Piece]:
 
 def light(pieces: Sequence[Piece], view: View, theme: Theme, seed: int) -> list[Layer]:
     """Return the layers of a scene, lit: one per material, and one of all glass, sorted from the back."""
+    if not pieces:
+        return []
     solid = [p for p in pieces if p.opacity >= 1]
     glass = [p for p in pieces if p.opacity < 1]
     scene = shading.occupancy([p.mesh for p in solid if p.material != "mark"] or [p.mesh for p in pieces])
@@ -101,7 +106,7 @@ def light(pieces: Sequence[Piece], view: View, theme: Theme, seed: int) -> list[
     for material in dict.fromkeys(p.material for p in solid):
         group = [p for p in solid if p.material == material]
         layers.append(_solid_layer(material, group, scene, view, theme, seed))
-    return layers + ([_glass_layer(glass, view)] if glass else [])
+    return layers + ([_glass_layer(glass, view, theme)] if glass else [])
 
 
 def light_direction(view: View) -> Array:
@@ -125,7 +130,7 @@ def _material(structure: Structure) -> str:
     """Material of a kind of structure."""
     if structure.kind in TEXTURED and structure.mesh.grain is not None:
         return "muscle"
-    return {"skin": "skin", "bone": "bone", "disc": "bone", "artery": "nerve", "vein": "nerve", "nerve": "nerve"}.get(structure.kind, "soft")
+    return MATERIAL_OF_KIND.get(structure.kind, "soft")
 
 
 def _cut(piece: Piece, structure: Structure, picture: Picture, theme: Theme) -> list[Piece]:
@@ -172,7 +177,9 @@ def _chained(segments: Array) -> list[Array]:
             left.remove(following)
             line.append(segments[following][1])
         if len(line) > 4:
-            lines.append(np.array([p for p, q in zip(line, [None, *line], strict=False) if q is None or np.linalg.norm(p - q) > 1e-3]))
+            points = np.array(line)
+            step = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1] - 1), axis=1)
+            lines.append(points[step > 1e-3])
     return [line for line in lines if len(line) > 4]
 
 
@@ -181,9 +188,7 @@ def _marked(mark: Mark, theme: Theme) -> Piece:
     return Piece("", "mark", mark.mesh, theme.colour(mark.colour), mark.opacity)
 
 
-def _solid_layer(
-    material: str, group: Sequence[Piece], scene: shading.Occupancy, view: View, theme: Theme, seed: int
-) -> Layer:
+def _solid_layer(material: str, group: Sequence[Piece], scene: shading.Occupancy, view: View, theme: Theme, seed: int) -> Layer:
     """One material, lit and merged."""
     points = np.concatenate([p.mesh.vertices_mm for p in group])
     normals = np.concatenate([p.mesh.normals for p in group])
@@ -210,14 +215,17 @@ def _base_colour(piece: Piece, theme: Theme, seed: int) -> Array:
     return colour
 
 
-def _glass_layer(group: Sequence[Piece], view: View) -> Layer:
+def _glass_layer(group: Sequence[Piece], view: View, theme: Theme) -> Layer:
     """All glass in one, without the triangles that face away, sorted from the back so that no peeling is needed."""
     points = np.concatenate([p.mesh.vertices_mm for p in group])
     normals = np.concatenate([p.mesh.normals for p in group])
     faces = _joined(group)
-    colours = np.concatenate([np.broadcast_to(p.colour, p.mesh.vertices_mm.shape) for p in group])
+    colours = np.concatenate([np.broadcast_to(_glass_colour(p, theme), p.mesh.vertices_mm.shape) for p in group])
     alpha = np.concatenate([_alpha(p, view) for p in group])
-    _, depth = view.project(points)
+    pixels, depth = view.project(points)
+    skin = np.flatnonzero(np.repeat([p.material == "skin" for p in group], [len(p.mesh.vertices_mm) for p in group]))
+    if len(skin):
+        alpha[skin] *= shading.topmost(pixels[skin], depth[skin], SKIN_CELL_MM * view.px_per_mm, SKIN_DEPTH_MM)
     a, b, c = (points[faces[:, i]] for i in range(3))
     front = np.flatnonzero(np.cross(b - a, c - a) @ view.toward > 0)
     order = front[np.argsort(depth[faces[front]].sum(axis=1), kind="stable")]
@@ -225,10 +233,18 @@ def _glass_layer(group: Sequence[Piece], view: View) -> Layer:
     return Layer("glass", points.astype(np.float32), normals.astype(np.float32), faces[order], rgba)
 
 
+def _glass_colour(piece: Piece, theme: Theme) -> Array:
+    """Colour of glass; a thin film needs a deeper colour than a body."""
+    return piece.colour**theme.clear_depth if piece.material == "skin" else piece.colour
+
+
 def _alpha(piece: Piece, view: View) -> NDArray[np.float32]:
     """Opacity (n,) of glass: clear in the middle for skin and probe, even for the rest."""
     if piece.material == "skin":
         return shading.clear_alpha(piece.mesh.normals, view.toward, piece.opacity)
+    if piece.material == "mark":
+        edge = shading.outline(piece.mesh.normals, view.toward)
+        return np.asarray(np.clip(piece.opacity * (0.75 + 1.1 * edge), 0, 1), dtype=np.float32)
     return np.full(len(piece.mesh.vertices_mm), piece.opacity, dtype=np.float32)
 
 
@@ -238,6 +254,6 @@ def _joined(group: Sequence[Piece]) -> NDArray[np.int64]:
     return np.concatenate([p.mesh.faces + n for p, n in zip(group, start, strict=False)])
 
 
-def _bytes(values: Array | NDArray[np.float32]) -> NDArray[np.uint8]:
+def _bytes(values: Any) -> NDArray[np.uint8]:
     """Shares as whole numbers to 255."""
     return np.asarray(np.round(np.clip(values, 0, 1) * 255), dtype=np.uint8)

@@ -18,6 +18,7 @@ from meshes.model import Structure
 
 Array = NDArray[np.float64]
 
+
 @dataclass(frozen=True)
 class Theme:
     """One style.
@@ -36,6 +37,8 @@ class Theme:
         Strengths of ambient occlusion, soft shadow and darkened outline.
     mute_others : float
         Share by which colours move to grey, for a calmer picture.
+    clear_depth : float
+        Exponent that deepens the colour of clear skin.
     plain : bool
         Plain words in place of anatomical terms are suggested to whoever writes the labels.
     colours, structures : mappings of str to (3,) array
@@ -57,6 +60,7 @@ class Theme:
     shadow: float
     edge: float
     mute_others: float
+    clear_depth: float
     plain: bool
     colours: Mapping[str, Array]
     structures: Mapping[str, Array]
@@ -104,7 +108,8 @@ def load_theme(name: str) -> Theme:
     """Return a style by name. Raises ValueError naming the nearest."""
     table = _table()
     check_choice("style", name, table["styles"])
-    row = {k: hex_colour(v) if isinstance(v, str) and v.startswith("#") else v for k, v in table["styles"][name].items()}
+    style: dict[str, Any] = table["styles"][name]
+    row: dict[str, Any] = {k: hex_colour(v) if str(v).startswith("#") else v for k, v in style.items()}
     return Theme(name=name, colours=_colours(table["colours"]), structures=_colours(table["structures"]), **row)
 
 

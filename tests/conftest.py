@@ -120,7 +120,7 @@ def _form(term: Any, rng: np.random.Generator) -> tuple[Array, Array]:
 def _axis(key: str, at: Array, side: str) -> Array:
     if key == "greater_occipital_nerve":
         nodes = np.array(
-            [[15.0, -20, -60], [30, -30, -76], [20, -34, -48], [14, -62, -40], [24, -84, -30], [22, -88, -15], [20, -90, 20]]
+            [[15.0, -20, -60], [30, -62, -76], [20, -66, -48], [14, -75, -40], [24, -84, -30], [22, -88, -15], [20, -90, 20]]
         )
         from meshes.curves import catmull_rom
 

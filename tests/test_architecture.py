@@ -10,9 +10,101 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("meshes", "scenarios", "sim")
-SOURCES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py") if "__pycache__" not in p.parts)
+HEAVY = ("numpy", "scipy", "pyvista", "vtk", "vtkmodules", "trimesh", "potpourri3d", "pydantic", "PIL", "rich")
+MOST_LINES = 400
 
 # Every module has its place; it may import only what stands before it.
-ORDER = """
-meshes._check meshes.points meshes.terms meshes.references meshes.frames meshes.fields meshes.curves meshes.charts meshes.model
-meshes.archive
+ORDER_TEXT = """
+meshes._check meshes.points meshes.terms meshes.references meshes.frames
+meshes.curves meshes.fields meshes.paths meshes.charts meshes.model meshes.archive meshes
+meshes.contour meshes.sheets meshes.sweeps meshes.tubes meshes.blades meshes.surface meshes.parts
+meshes.face meshes.ear meshes.skin
+meshes.skull_charts meshes.skull_hollows meshes.skull_shapes meshes.skull_teeth meshes.skull meshes.mandible
+meshes.vertebra meshes.atlas_axis meshes.spine meshes.girdle meshes.canal
+meshes.muscle_recipes meshes.neck_muscles meshes.head_muscles meshes.nerves meshes.vessels
+meshes.landmarks meshes.measure meshes.passage meshes.metrics meshes.patient meshes.build
+
+scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema scenarios.selection scenarios.loader
+scenarios.sites scenarios.rules scenarios.occipital scenarios.site_checks scenarios.preempt scenarios.validate
+
+sim.picture sim.cameras sim.theme sim.anatomies
+sim.places sim.scanning sim.procedures sim.compose
+sim.marks sim.shading sim.cutting sim.stage sim.canvas
+sim.lettering sim.page sim.labels sim.ink sim.anchors sim.overlay sim.stills
+sim.release sim.rendering sim.progress sim.doctor sim
+sim.commands sim.commands.faults sim.commands.sizes sim.commands.render sim.commands.listing sim.commands.validate
+sim.commands.build sim.commands.doctor sim.commands.bench sim.cli sim.__main__
+"""
+ORDER = tuple(ORDER_TEXT.split())
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py") if "__pycache__" not in p.parts)
+MODULES = {module_of(p) for p in SOURCES}
+
+
+def imports_of(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and the module of every import, nested ones too; `from a import b` is `a.b` where that is a module."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield node.lineno, whole if whole in MODULES else str(node.module)
+
+
+def upward(module: str, text: str) -> list[str]:
+    """Return every import that goes against the order."""
+    rank = {name: i for i, name in enumerate(ORDER)}
+    ours = [(line, name) for line, name in imports_of(text) if name.split(".")[0] in PACKAGES]
+    return [f"{module}:{line} imports {name}" for line, name in ours if rank.get(name, len(ORDER)) >= rank[module]]
+
+
+def test_every_module_has_a_place() -> None:
+    assert sorted(MODULES) == sorted(ORDER)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_imports_go_down(path: Path) -> None:
+    assert not upward(module_of(path), path.read_text("utf-8"))
+
+
+def test_an_upward_import_is_found_even_inside_a_function() -> None:
+    planted = "def f():\n    from sim import cli\n    import meshes.model\n"
+    assert upward("scenarios.loader", planted) == ["scenarios.loader:2 imports sim.cli"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("statement", ["import sim", "import sim.cli", "import meshes, scenarios"])
+def test_importing_brings_in_nothing_heavy(statement: str) -> None:
+    code = f"import sys; {statement}; print(*sorted({{m.split('.')[0] for m in sys.modules}} & set({HEAVY!r})))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_the_front_door_has_what_the_design_promises() -> None:
+    import sim
+
+    for name in sim.__all__:
+        assert getattr(sim, name) is not None
+    assert set(dir(sim)) >= {
+        "load_anatomy",
+        "load_scenario",
+        "render",
+        "medial_third_point",
+        "preempt_sites",
+        "Patient",
+        "Anatomy",
+    }
+    with pytest.raises(AttributeError, match="lod_anatomy"):
+        sim.lod_anatomy  # noqa: B018

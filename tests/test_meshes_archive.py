@@ -32,8 +32,8 @@ def small() -> Anatomy:
         Structure("masseter_right", "right", "muscle", "muscle", "masseter", "musculus masseter", None, muscle),
         Structure(
             "greater_occipital_nerve_right", "right", "nerve", "nerve", "greater occipital nerve", "nervus occipitalis major",
-            None, contour(sphere(line[0], 3), 1.0), line, rng.uniform(0.4, 2, 30), {"medial": line[::3] + 5, "lateral": line[::2]},
-            ("kim2018", "shim2011"), "FOUND",
+            None, contour(sphere(line[0], 3), 1.0), line, rng.uniform(0.4, 2, 30),
+            {"medial": line[::3] + 5, "lateral": line[::2]}, ("kim2018", "shim2011"), "FOUND",
         ),
     ]  # fmt: skip
     meta = {"sex": "male", "head_length_mm": 199.5}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +14,9 @@ from meshes import fields as f
 from meshes.contour import contour
 from meshes.fields import Field
 from meshes.model import SurfaceMesh
+
+if TYPE_CHECKING:
+    import trimesh
 
 FORMS: dict[str, tuple[Callable[[], Field], float]] = {
     "sphere": (lambda: f.sphere([3, -2, 1], 12), 4 / 3 * np.pi * 12**3),
@@ -29,6 +32,8 @@ FORMS["bowl"] = (FORMS["bowl"][0], 2 / 3 * np.pi * (14**3 - 9**3))
 
 
 def solid(mesh: SurfaceMesh) -> trimesh.Trimesh:
+    import trimesh
+
     return trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
 
 
@@ -53,7 +58,9 @@ def test_vertices_lie_on_the_level_with_outward_unit_normals(name: str) -> None:
 
 @settings(max_examples=12, deadline=None)
 @given(st.tuples(*[st.floats(-5, 5)] * 3), st.floats(4, 15), st.floats(0.7, 1.6))
-def test_a_ball_anywhere_at_any_spacing_is_closed_and_has_its_volume(centre: tuple[float, ...], radius: float, step: float) -> None:
+def test_a_ball_anywhere_at_any_spacing_is_closed_and_has_its_volume(
+    centre: tuple[float, ...], radius: float, step: float
+) -> None:
     body = solid(contour(f.sphere(centre, radius), step))
     assert body.is_watertight and body.euler_number == 2
     assert body.volume == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.5 * (step / radius) ** 2 + 0.002)

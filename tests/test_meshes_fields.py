@@ -217,7 +217,7 @@ def test_sample_grid_is_exact_near_the_surface_and_of_the_right_sign_far_from_it
     truth = form(origin + 1.5 * nodes).reshape(values.shape)
     assert np.abs(values - truth)[np.abs(truth) < 4].max() < 1e-4
     assert ((values < 0) == (truth < 0)).all()
-    assert np.abs(values - truth).max() < 4.0
+    assert np.abs(values - truth).max() < 6.0  # in the kink at the centre, half a brick
 
 
 @settings(deadline=None)

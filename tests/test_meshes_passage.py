@@ -6,6 +6,7 @@ Posterior is -y. Slabs, from deep to superficial: obliquus y -30..-20, semispina
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_stations_follow_one_another_without_a_hole() -> None:
     stations = walk_tissues(neck(), "greater_occipital_nerve_right", MUSCLES, every=1)
     assert stations[0].first == 0
     assert stations[-1].last == len(neck()["greater_occipital_nerve_right"].centerline) - 1
-    assert all(b.first == a.last + 1 for a, b in zip(stations[:-1], stations[1:], strict=True))
+    assert all(b.first == a.last + 1 for a, b in pairwise(stations))
 
 
 def test_looking_less_often_gives_the_same_places() -> None:
@@ -118,3 +119,13 @@ def test_a_second_visit_counts() -> None:
 def test_a_structure_without_a_centreline_is_refused() -> None:
     with pytest.raises(ValueError, match="trapezius_right has no centreline"):
         walk_tissues(neck(), "trapezius_right", MUSCLES)
+
+
+@pytest.mark.parametrize("order", [(SEMI, TRAP), (TRAP, SEMI)])
+def test_of_two_muscles_in_reach_the_nearer_one_counts(order: tuple[str, str]) -> None:
+    thin = {SEMI: slab(1.0, -30.0, 1.5), TRAP: slab(1.0, -34.0, 1.5)}  # faces at -28.5, -31.5 and -32.5, -35.5
+    parts = [structure(f"{m}_right", "muscle", mesh) for m, mesh in thin.items()]
+    line = np.array([[25.0, -27.6, 0], [35.0, -27.6, 0]])
+    parts += [neck()["skin"], structure("greater_occipital_nerve_right", "nerve", thin[SEMI], line)]
+    stations = walk_tissues(Anatomy.of("thin", parts, {}, {}), "greater_occipital_nerve_right", order, every=1)
+    assert [s.place for s in stations] == [f"under {SEMI}"]

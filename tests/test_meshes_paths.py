@@ -99,7 +99,7 @@ def test_behind_border_is_behind_the_rearmost_point_on_the_right() -> None:
 
 def test_a_point_is_itself_and_a_misspelt_rule_names_the_nearest() -> None:
     assert seat("point", near=[1, 2, 3]).tolist() == [1, 2, 3]
-    with pytest.raises(ValueError, match="seat is 'betwen', which is not known. Did you mean 'between'"):
+    with pytest.raises(ValueError, match=r"seat is 'betwen', which is not known. Did you mean 'between'"):
         seat("betwen")
 
 

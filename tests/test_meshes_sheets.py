@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshes import fields as f
 from meshes.contour import contour
 from meshes.fields import Array
+from meshes.model import SurfaceMesh
 from meshes.sheets import Sheet, loft, wrap
+
+if TYPE_CHECKING:
+    import trimesh
 
 ROWS = [[[-15, 0, 0], [0, 0, 0], [15, 0, 0]], [[-15, 0, 20], [0, 0, 20], [15, 0, 20]], [[-15, 0, 40], [0, 0, 40], [15, 0, 40]]]
 FLAT = [(0.0, 4.0), (1.0, 4.0)]
+
+
+def solid(mesh: SurfaceMesh) -> trimesh.Trimesh:
+    import trimesh
+
+    return trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
 
 
 def plate(**options: object) -> Sheet:
@@ -92,7 +103,7 @@ def test_fibres_are_unit_and_run_from_origin_to_insertion() -> None:
 
 def test_sheet_contours_to_a_closed_slab_of_about_its_volume() -> None:
     mesh = contour(plate().field(), 0.9)
-    body = trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
+    body = solid(mesh)
     assert body.is_watertight and body.body_count == 1
     rim = 2 * (30 + 40) * np.pi * 4 / 2  # half a round all about
     assert 30 * 40 * 4 < body.volume < 30 * 40 * 4 + 1.6 * rim

@@ -122,3 +122,11 @@ def test_auricle_has_the_size_of_an_ear(skin: Field, auricle: SurfaceMesh) -> No
     assert 18 <= skin(auricle.vertices_mm).max() <= 25
     assert skin(auricle.vertices_mm).min() > -0.6
     assert 30 < auricle.vertices_mm[:, 2].max() < 45 and -28 < auricle.vertices_mm[:, 2].min() < -18
+
+
+def test_soft_landmarks_and_curves_lie_on_the_skin(skin: Field) -> None:
+    table = load_table("skin")
+    away = {name: float(skin(row["at"])[0]) for name, row in table["landmarks"].items() if abs(skin(row["at"])[0]) > 1.5}
+    assert not away
+    for row in table["curves"].values():
+        assert np.abs(skin(row["through"])).max() < 3.0

@@ -26,7 +26,7 @@ directions = st.tuples(*[st.floats(-1, 1)] * 3).map(np.array).filter(lambda v: n
 
 
 def on_ball(v: np.ndarray) -> np.ndarray:
-    return ball().closest(CENTRE + RADIUS * v / np.linalg.norm(v))[0][0]
+    return np.asarray(ball().closest(CENTRE + RADIUS * v / np.linalg.norm(v))[0][0])
 
 
 def great_circle(a: np.ndarray, b: np.ndarray) -> float:

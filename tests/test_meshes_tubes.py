@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshes import fields
 from meshes.contour import contour
 from meshes.curves import arc_length, resample
+from meshes.model import SurfaceMesh
 from meshes.tubes import Tube, joined, tube
+
+if TYPE_CHECKING:
+    import trimesh
 
 CLOUD = np.random.default_rng(5).uniform([-6, -6, -6], [16, 6, 6], (500, 3))
 LINE = np.array([[0.0, 0, 0], [10, 0, 0]])
 ANGLE = np.linspace(0, np.pi / 2, 60)
 BEND = 15 * np.column_stack([np.cos(ANGLE), np.sin(ANGLE), np.zeros_like(ANGLE)])
+
+
+def solid(mesh: SurfaceMesh) -> trimesh.Trimesh:
+    import trimesh
+
+    return trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
 
 
 @settings(max_examples=20, deadline=None)
@@ -54,7 +65,7 @@ def test_a_bent_tube_is_a_torus_in_its_middle() -> None:
 def test_a_tube_is_a_closed_surface_of_its_volume() -> None:
     form = tube(BEND, [(0, 2), (1, 2)])
     mesh = contour(form.field(), 0.35)
-    body = trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
+    body = solid(mesh)
     assert body.is_watertight
     assert body.volume == pytest.approx(np.pi * 4 * arc_length(BEND)[-1] + 4 / 3 * np.pi * 8, rel=0.01)
 
@@ -73,7 +84,7 @@ def test_a_branch_blends_into_its_trunk_in_one_piece() -> None:
     gap = sharp(CLOUD) - both(CLOUD)
     assert gap.min() >= -1e-9 and 0 < gap.max() <= 0.1 + 1e-9
     mesh = contour(both, 0.5)
-    assert trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False).body_count == 1
+    assert solid(mesh).body_count == 1
 
 
 def test_one_tube_alone_is_itself() -> None:

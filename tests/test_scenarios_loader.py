@@ -30,7 +30,8 @@ camera = "posterior"
 focus = { landmark = "inion" }
 """
 EIGHT = {
-    "gon-path", "gon-landmark", "gon-block-landmark", "gon-block-c2", "gon-block-nuchal-line", "preempt-31", "preempt-39", "layers",
+    "gon-path", "gon-landmark", "gon-block-landmark", "gon-block-c2", "gon-block-nuchal-line",
+    "preempt-31", "preempt-39", "layers",
 }  # fmt: skip
 
 

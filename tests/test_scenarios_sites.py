@@ -187,14 +187,16 @@ def test_wrong_side_is_refused(head: Anatomy) -> None:
 
 def test_needles_have_sizes() -> None:
     assert all(n.length_mm > 0 and n.diameter_mm > 0 and n.sources for n in needles().values())
-    with pytest.raises(ValueError, match="30g-12.7mm"):
+    with pytest.raises(ValueError, match=r"30g-12\.7mm"):
         needle("30g-12.7")
 
 
 def test_needle_stands_at_its_angle() -> None:
     normal, toward = np.array([0.0, -1.0, 0.0]), {"superior": np.array([0.0, 0, 1]), "anterior": np.array([0.0, 1, 0])}
     assert needle_direction({"to_skin_deg": 90}, normal, toward) == pytest.approx([0, 1, 0])
-    assert needle_direction({"to_skin_deg": 45, "toward": "superior"}, normal, toward) == pytest.approx([0, np.sqrt(0.5), np.sqrt(0.5)])
+    assert needle_direction({"to_skin_deg": 45, "toward": "superior"}, normal, toward) == pytest.approx(
+        [0, np.sqrt(0.5), np.sqrt(0.5)]
+    )
     assert needle_direction({"along": "anterior"}, normal, toward) == pytest.approx([0, 1, 0])
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from meshes.model import Anatomy
@@ -63,7 +65,7 @@ def test_views_not_marked_extra_are_made_unless_some_are_named(tiny_anatomy: Ana
 
 def test_steps_take_away_and_never_give_back(tiny_anatomy: Anatomy) -> None:
     shown = [{x.key for x in p.shown} for p in compose(load_scenario("layers"), tiny_anatomy)]
-    assert all(later < earlier for earlier, later in zip(shown, shown[1:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(shown))
     assert "skin" in shown[0] and "skin" not in shown[1]
     assert {"atlas", "cranium"} <= shown[-1] and "trapezius_left" not in shown[-1]
 

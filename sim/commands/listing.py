@@ -1,4 +1,4 @@
-"""`inion list`: scenarios, structures, groups, views, styles, sites."""
+"""`inion list`: scenarios, structures, groups, sites, views, styles."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 def run(args: argparse.Namespace) -> int:
     """Print the names that can be used, with what they mean."""
-    tables = {"scenarios": _scenarios, "structures": _structures, "groups": _groups, "views": _views, "styles": _styles}
-    rows = tables[args.what]()
+    rows = TABLES[args.what]()
     if args.json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return 0
@@ -39,6 +38,18 @@ def _groups() -> Mapping[str, str]:
     return {name: ", ".join(members) for name, members in groups().items()}
 
 
+def _sites() -> Mapping[str, str]:
+    from scenarios.sites import read_table
+
+    plan = read_table("preempt_sites")
+    out = {name: row["text"] for name, row in read_table("gon_sites")["definitions"].items()}
+    for row in [*plan["sites"], *plan["extra"]]:
+        group, number = row["id"].split("_")
+        for letter in "M" if "middle_of" in row["from"] else "LR":
+            out[f"{group}_{letter}{number}"] = f"{plan['groups'][row['group']]['label']}: {row['text']}"
+    return out
+
+
 def _views() -> Mapping[str, str]:
     from sim.cameras import VIEWS
 
@@ -49,3 +60,13 @@ def _styles() -> Mapping[str, str]:
     from sim.theme import load_theme, style_names
 
     return {name: load_theme(name).about for name in style_names()}
+
+
+TABLES = {
+    "scenarios": _scenarios,
+    "structures": _structures,
+    "groups": _groups,
+    "sites": _sites,
+    "views": _views,
+    "styles": _styles,
+}

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from sim.anatomies import anatomy_for
     from sim.compose import compose, missing_structures
     from sim.progress import progress
-    from sim.rendering import file_name
+    from sim.rendering import file_name, write_picture
 
     work = []
     for scenario in scenarios:
@@ -37,25 +37,25 @@ def run(args: argparse.Namespace) -> int:
         if missing and not args.quiet:
             args.tell(f"{scenario.origin.file}: not part of the anatomy {anatomy.name!r}: {', '.join(missing)}.")
         pictures = compose(scenario, anatomy, views=args.view, size=size, style=args.style, seed=args.seed)
-        work += [(picture, anatomy) for picture in pictures]
-    names = [file_name(picture) for picture, _ in work]
+        work += [(picture, anatomy, scenario) for picture in pictures]
+    names = [file_name(picture) for picture, _, _ in work]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise BadInput(f"two pictures would be called {twice[0]}; give the scenarios different file names.")
     if folder is None:
-        args.tell(f"{len(work)} pictures would be made; nothing is wrong.")
+        args.tell(f"Nothing is wrong. Pictures: {len(work)}.")
         return 0
-
-    from sim.stills import save_still
 
     written = []
     with progress("rendering", len(work), quiet=args.quiet) as step:
-        for (picture, anatomy), name in zip(work, names, strict=True):
+        for (picture, anatomy, scenario), name in zip(work, names, strict=True):
             step(picture.name)
             try:
-                save_still(picture, anatomy, folder / name)
+                dropped = write_picture(picture, anatomy, folder / name, scenario)
             except OSError as error:
                 raise cannot("be written", folder / name, error) from error
+            if dropped and not args.quiet:
+                args.tell(f"{name}: no room for {', '.join(repr(text) for text in dropped)}.")
             written.append(str(folder / name))
             if not args.json:
                 print(folder / name, flush=True)

@@ -1,0 +1,274 @@
+"""What is written over a rendered drawing: markers, labels, marks of side, scale bar, legend, title, caption."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import ink
+from sim.cameras import AXES, WORDS, View, edge_marks, scale_bar_mm
+from sim.labels import Column, Place, Request, arrange, fits, keep_most
+from sim.lettering import font, line_height, text_width, wrapped
+from sim.page import Box, Page
+from sim.picture import Label, LegendItem, Marker, Picture
+from sim.theme import Theme
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw
+
+Array = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+
+LEAST_LABEL_PX = 8
+LEAST_LABEL_SHARE = 0.62
+LABEL_GAP = 0.35
+MARKER_RADIUS = 13.0
+SPREAD_ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Words:
+    """One line of text that is still to be drawn: its left middle, size, weight, colour and place along x."""
+
+    text: str
+    x: float
+    y: float
+    size: int
+    colour: Array
+    bold: bool = False
+    anchor: str = "lm"
+    halo: bool = False
+
+
+class Sheet:
+    """The picture while it is written on: smooth shapes go down at once, text at the end."""
+
+    def __init__(self, pixels: Pixels, theme: Theme, page: Page) -> None:
+        self.pixels = pixels
+        self.theme = theme
+        self.page = page
+        self.words: list[Words] = []
+
+    def write(self, text: str, x: float, y: float, size: int, colour: Array | None = None, **style: bool | str) -> None:
+        """Put down one line of text; `y` is its middle."""
+        words = Words(text, x, y, size, self.theme.ink if colour is None else colour)
+        self.words.append(replace(words, **style))  # type: ignore[arg-type]
+
+    def letter(self, draw: ImageDraw) -> None:
+        """Draw all text."""
+        for w in self.words:
+            rgb = tuple(int(v) for v in np.round(w.colour * 255))
+            rim = tuple(int(v) for v in np.round(self.theme.halo * 255))
+            stroke = max(1, round(0.14 * w.size)) if w.halo else 0
+            draw.text(
+                (w.x, w.y), w.text, font=font(w.size, w.bold), fill=rgb, anchor=w.anchor, stroke_width=stroke, stroke_fill=rim
+            )
+
+
+def write_title_and_caption(sheet: Sheet) -> None:
+    """Write the heading on top and the caption below."""
+    page, theme = sheet.page, sheet.theme
+    step = line_height(page.sizes["title"])
+    for i, text in enumerate(page.title_lines):
+        sheet.write(text, page.title.x0, page.title.y0 + (i + 0.5) * step, page.sizes["title"], bold=True)
+    step = line_height(page.sizes["caption"])
+    top = page.caption.y1 - len(page.caption_lines) * step
+    if page.caption_lines:
+        rule = max(1, round(1.2 * page.unit))
+        ink.rectangle(sheet.pixels, page.caption.x0, top - step // 3, page.caption.x1, top - step // 3 + rule, theme.rule)
+    for i, text in enumerate(page.caption_lines):
+        sheet.write(text, page.caption.x0, top + (i + 0.5) * step, page.sizes["caption"], theme.muted)
+
+
+def write_sides(sheet: Sheet, view: View) -> int:
+    """Write which side of the patient lies left and right, at the top of the columns; return the height taken."""
+    marks, page = edge_marks(view), sheet.page
+    big, small = page.sizes["mark"], page.sizes["small"]
+    height = line_height(big) + line_height(small)
+    for box, edge, x, anchor in ((page.left, "left", page.left.x1, "rm"), (page.right, "right", page.right.x0, "lm")):
+        if box.width < 2 * big:
+            return 0
+        sheet.write(marks[edge], x, page.left.y0 + big / 2, big, sheet.theme.muted, bold=True, anchor=anchor)
+        word = WORDS[marks[edge]]
+        if text_width(word, small) <= box.width:
+            sheet.write(word, x, page.left.y0 + line_height(big) + small / 2, small, sheet.theme.muted, anchor=anchor)
+    return height
+
+
+def write_compass(sheet: Sheet, view: View, box: Box) -> int:
+    """Draw three arrows along the patient's axes at the foot of `box`; return the height taken."""
+    size = sheet.page.sizes["small"]
+    reach = 2.6 * size
+    if box.width < 2 * reach + 2 * size:
+        return 0
+    centre = np.array([box.x0 + reach + size, box.y1 - reach - size])
+    for pair in ("RL", "AP", "SI"):
+        towards = {n: float(np.array(AXES[n]) @ view.toward) for n in pair}
+        name = max(pair, key=lambda n: (round(towards[n], 6), n in "RAS"))
+        way = np.array([np.array(AXES[name]) @ view.right, -np.array(AXES[name]) @ view.up])
+        length = float(np.hypot(*way))
+        if length < 0.2:
+            ink.disc(sheet.pixels, centre, max(1.5, 2.2 * sheet.page.unit), sheet.theme.muted)
+            continue
+        ink.arrow(sheet.pixels, centre, centre + reach * way, max(1.0, 1.8 * sheet.page.unit), sheet.theme.muted)
+        tip = centre + (reach + 0.75 * size / length) * way
+        sheet.write(name, float(tip[0]), float(tip[1]), size, sheet.theme.muted, anchor="mm")
+    return round(2 * reach + 2.6 * size)
+
+
+def write_scale_bar(sheet: Sheet, view: View, box: Box) -> int:
+    """Draw the scale bar at the foot of `box`; return the height taken. Its length is exact everywhere in the picture."""
+    size = sheet.page.sizes["small"]
+    if box.width < 3 * size:
+        return 0
+    length = scale_bar_mm(view.px_per_mm, min(0.62 * box.width, 320 * sheet.page.unit))
+    thick = max(2, round(3 * sheet.page.unit))
+    y = box.y1 - thick
+    bar = length * view.px_per_mm
+    ink.line(sheet.pixels, (box.x0 + thick / 2, y), (box.x0 + bar - thick / 2, y), thick, sheet.theme.ink)
+    for x in (box.x0, box.x0 + bar):
+        ink.rectangle(sheet.pixels, x - thick / 4, y - 2 * thick, x + thick / 4, y + thick, sheet.theme.ink)
+    text = f"{length / 10:g} cm" if length >= 10 else f"{length:g} mm"
+    sheet.write(text, box.x0, y - 2.5 * thick - size / 2, size)
+    return round(4 * thick + 1.6 * size)
+
+
+def write_legend(sheet: Sheet, items: Sequence[LegendItem], box: Box) -> int:
+    """Write the legend at the foot of `box`; return the height taken."""
+    size = sheet.page.sizes["small"]
+    sign = 1.7 * size
+    rows = [(item, wrapped(item.text, size, box.width - sign)) for item in items]
+    step = line_height(size)
+    height = sum(len(lines) for _, lines in rows) * step + len(rows) * (step // 4)
+    if not rows or box.width < 4 * size or height > box.height:
+        return 0
+    y = float(box.y1 - height)
+    for item, lines in rows:
+        _sign(sheet, item, box.x0, y + step / 2, size)
+        for line in lines:
+            sheet.write(line, box.x0 + sign, y + step / 2, size)
+            y += step
+        y += step // 4
+    return height + step
+
+
+def _sign(sheet: Sheet, item: LegendItem, x: float, y: float, size: int) -> None:
+    """The coloured sign of one row of the legend."""
+    colour = sheet.theme.colour(item.colour)
+    if item.sign == "dot":
+        ink.disc(sheet.pixels, (x + 0.5 * size, y), 0.46 * size, colour)
+    elif item.sign == "line":
+        ink.line(sheet.pixels, (x + 0.1 * size, y), (x + 1.1 * size, y), max(1.5, 0.2 * size), colour)
+    else:
+        ink.rectangle(sheet.pixels, x, y - 0.42 * size, x + 1.1 * size, y + 0.42 * size, colour)
+
+
+def write_markers(sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], *, show_units: bool) -> None:
+    """Draw numbered discs at pixels of the whole picture, far ones first."""
+    unit, theme = sheet.page.unit, sheet.theme
+    radius = max(3.5, MARKER_RADIUS * unit * min(theme.text_scale, 1.15))
+    size = round(1.12 * radius)
+    points = np.array([(x, y) for _, x, y in markers]).reshape(-1, 2)
+    shape = np.array([1.0, 1.55 if show_units else 1.0])
+    centres = apart(points / shape, 2 * radius + max(2.0, 4.0 * unit)) * shape
+    for (x, y), (px, py) in zip(centres, points, strict=True):
+        if np.hypot(x - px, y - py) > 0.35 * radius:
+            ink.line(sheet.pixels, (px, py), (x, y), max(1.0, 1.6 * unit), theme.ink)
+            ink.disc(sheet.pixels, (px, py), max(1.5, 2.4 * unit), theme.ink)
+    for (marker, _, _), (x, y) in zip(markers, centres, strict=True):
+        colour = theme.colour(f"group_{marker.group}")
+        ink.disc(sheet.pixels, (x, y + 0.12 * radius), radius * 1.22, np.zeros(3), opacity=0.16)
+        ink.disc(sheet.pixels, (x, y), radius + max(1.0, 1.6 * unit), np.ones(3))
+        ink.disc(sheet.pixels, (x, y), radius, colour)
+        if size >= 5:
+            dark = float(colour @ (0.3, 0.59, 0.11)) < 0.58
+            sheet.write(marker.text, x, y, size, np.ones(3) if dark else np.zeros(3), bold=True, anchor="mm")
+        if show_units and marker.units is not None and size >= 7:
+            sheet.write(f"{marker.units:g} U", x, y + 1.75 * radius, max(7, round(0.85 * size)), anchor="mm", halo=True)
+
+
+def apart(points: Array, distance: float) -> Array:
+    """Return points (n, 2) moved as little as needed until none are nearer than `distance`, or the rounds are over."""
+    moved, index = points.astype(np.float64), np.arange(len(points))
+    for _ in range(SPREAD_ROUNDS):
+        gap = moved[:, None] - moved[None]
+        length = np.linalg.norm(gap, axis=2)
+        close = (length < distance) & ~np.eye(len(moved), dtype=bool)
+        if not close.any():
+            break
+        gap[..., 0] += np.where(length < 1e-6, np.sign(np.subtract.outer(index, index)) * 1e-6, 0.0)
+        way = gap / np.maximum(np.linalg.norm(gap, axis=2), 1e-12)[..., None]
+        moved += 0.6 * (np.where(close, (distance - length) / 2 + 0.01, 0.0)[..., None] * way).sum(axis=1)
+    return moved
+
+
+def place_labels(
+    labels: Sequence[Label], anchors: Sequence[tuple[float, float]], page: Page, boxes: tuple[Box, Box]
+) -> tuple[list[tuple[Label, tuple[str, ...], int, Place]], list[Label]]:
+    """Return where the labels go, their lines and size of text, and the labels for which there was no room."""
+    columns = tuple(Column(b.x0, b.y0, b.x1, max(b.y0, b.y1), left) for b, left in zip(boxes, (True, False), strict=True))
+    pair = (columns[0], columns[1])
+    least = max(LEAST_LABEL_PX, round(LEAST_LABEL_SHARE * page.sizes["label"]))
+    size, kept = page.sizes["label"], list(range(len(labels)))
+    while True:
+        lines, requests = _measured(labels, anchors, pair, size)
+        if fits(requests, pair, LABEL_GAP * size):
+            break
+        if size <= least:
+            kept = keep_most(requests, pair, LABEL_GAP * size)
+            break
+        size -= 1
+    places = arrange([requests[i] for i in kept], pair, LABEL_GAP * size)
+    done = [(labels[kept[p.index]], lines[kept[p.index]], size, p) for p in places]
+    return done, [label for i, label in enumerate(labels) if i not in set(kept)]
+
+
+def _measured(
+    labels: Sequence[Label], anchors: Sequence[tuple[float, float]], columns: tuple[Column, Column], size: int
+) -> tuple[list[tuple[str, ...]], list[Request]]:
+    """Lines and boxes of labels at a size of text."""
+    width = min(c.x1 - c.x0 for c in columns) - 0.6 * size
+    lines = [wrapped(label.text, size, width, bold=label.emphasis) for label in labels]
+    requests = []
+    for label, text, anchor in zip(labels, lines, anchors, strict=True):
+        wide = max(text_width(t, size, bold=label.emphasis) for t in text) + 0.4 * size
+        requests.append(Request(anchor, wide, len(text) * line_height(size), label.priority))
+    return lines, requests
+
+
+def write_labels(sheet: Sheet, placed: Sequence[tuple[Label, tuple[str, ...], int, Place]]) -> None:
+    """Draw leader lines, their dots, and the text of labels."""
+    unit, theme = sheet.page.unit, sheet.theme
+    thin = max(0.9, 1.5 * unit)
+    for _, _, _, place in placed:
+        ink.line(sheet.pixels, place.anchor, place.elbow, 3.2 * thin, theme.halo, opacity=0.55)
+    for label, lines, size, place in placed:
+        ink.line(sheet.pixels, place.anchor, place.elbow, thin, theme.ink)
+        ink.disc(sheet.pixels, place.anchor, 2.9 * thin, theme.halo)
+        ink.disc(sheet.pixels, place.anchor, 2.0 * thin, theme.ink)
+        x, anchor = (place.x1 - 0.4 * size, "rm") if place.is_left else (place.x0 + 0.4 * size, "lm")
+        for i, text in enumerate(lines):
+            y = place.y0 + (i + 0.5) * line_height(size)
+            sheet.write(text, x, y, size, bold=label.emphasis, anchor=anchor)
+
+
+def write_furniture(sheet: Sheet, picture: Picture, view: View) -> tuple[Box, Box]:
+    """Write everything but labels and markers; return the boxes (left, right) that are left for labels."""
+    page = sheet.page
+    write_title_and_caption(sheet)
+    top = write_sides(sheet, view) if picture.orientation else 0
+    low_left = write_scale_bar(sheet, view, page.left) if picture.scale_bar else 0
+    if picture.orientation:
+        low_left += write_compass(sheet, view, replace(page.left, y1=page.left.y1 - low_left))
+    low_right = write_legend(sheet, picture.legend, page.right)
+    left = replace(page.left, y0=page.left.y0 + top, y1=page.left.y1 - low_left)
+    return left, replace(page.right, y0=page.right.y0 + top, y1=page.right.y1 - low_right)
+
+
+def anchors_on_page(anchors: Mapping[str, tuple[float, float]], page: Page) -> dict[str, tuple[float, float]]:
+    """Return anchors of the drawing as pixels of the whole picture."""
+    return {key: (x + page.drawing.x0, y + page.drawing.y0) for key, (x, y) in anchors.items()}
