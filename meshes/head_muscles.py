@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meshes.fields import Field, intersect, offset, subtract, symmetric, union
-from meshes.parts import Part
+from meshes.fields import Field, intersect, offset, project, smooth_union, subtract, symmetric, union
+from meshes.parts import Fibres, Part
 from meshes.points import load_table
 from meshes.sheets import Sheet, bedded, loft, wrap
 
@@ -17,8 +17,7 @@ Array = NDArray[np.float64]
 # what lies deeper is formed first, and the next one lies on it
 ORDER = ("temporalis", "corrugator_supercilii", "frontalis", "procerus", "occipitalis", "masseter", "orbicularis_oculi")
 SPOKES = 25
-LEAST_COVER_MM = 1.1
-PLANE_MM = 0.15  # fascial plane kept between two muscles
+BLEND_MM = 2.0  # fillet where two sheets of one muscle join
 
 
 def head_muscle_parts(bones: Field, skin: Field) -> list[Part]:
@@ -37,22 +36,30 @@ def head_muscle_parts(bones: Field, skin: Field) -> list[Part]:
         Right side of the paired muscles, whole median ones.
     """
     table = load_table("head_muscles")
+    layers = table["layers"]
     bodies: dict[str, Field] = {}
     parts: list[Part] = []
     for key in ORDER:
         recipe = table[key]
         deeper = [bodies[name] for name in recipe.get("over", ())]
-        sheet = formed(recipe, union(bones, *deeper), skin)
-        body = sheet.field()
+        bed = union(bones, *deeper)
+        sheets = [formed(recipe, bed, skin)]
+        if "tail" in recipe:
+            sheets.append(formed({**recipe, **recipe["tail"]}, bed, skin))
+        body = smooth_union([sheet.field() for sheet in sheets], BLEND_MM)
         bodies[key] = body if recipe.get("median") else symmetric(body)
-        whole = subtract(intersect(body, offset(skin, -LEAST_COVER_MM)), bones, *(offset(other, PLANE_MM) for other in deeper))
-        parts.append(_part(key, recipe, whole, sheet))
+        under = intersect(body, offset(skin, -float(layers["least_cover_mm"])))
+        whole = subtract(under, bones, *(offset(other, float(layers["plane_mm"])) for other in deeper))
+        parts.append(_part(key, recipe, whole, _fibres(sheets)))
     return parts
 
 
 def formed(recipe: Mapping[str, Any], beneath: Field, skin: Field) -> Sheet:
     """Return the sheet of a recipe, wrapped over what lies beneath and under the skin."""
-    rows = [np.array(row, dtype=np.float64) for row in recipe["rows"].values()] if "rows" in recipe else _spokes(recipe, skin)
+    bed = beneath
+    if "bed" in recipe:  # a scalp muscle lies at its depth under the skin, over loose tissue, not on the bone
+        bed = union(beneath, offset(skin, -float(recipe["bed"])))
+    rows = _rows(recipe, bed) if "rows" in recipe else _spokes(recipe, skin)
     sheet = loft(
         rows,
         thickness=[(float(a), float(b)) for a, b in recipe["thickness"]],
@@ -61,9 +68,6 @@ def formed(recipe: Mapping[str, Any], beneath: Field, skin: Field) -> Sheet:
         tendon=(recipe["tendon"][0], recipe["tendon"][1]),
         step_mm=recipe.get("step", 1.2),
     )
-    bed = beneath
-    if "bed" in recipe:  # a scalp muscle lies at its depth under the skin, over loose tissue, not on the bone
-        bed = union(beneath, offset(skin, -float(recipe["bed"])))
     laid = wrap(
         sheet,
         bed,
@@ -86,6 +90,16 @@ def formed(recipe: Mapping[str, Any], beneath: Field, skin: Field) -> Sheet:
     )
 
 
+def _rows(recipe: Mapping[str, Any], bed: Field) -> list[Array]:
+    """The rows of a recipe; those of a scalp muscle are laid on its bed, at the sheet's own half thickness there."""
+    rows = [np.array(row, dtype=np.float64) for row in recipe["rows"].values()]
+    if "bed" not in recipe:
+        return rows
+    stations = np.array(recipe["thickness"], dtype=np.float64)
+    half = 0.5 * np.interp(np.linspace(0, 1, len(rows)), stations[:, 0], stations[:, 1])
+    return [project(bed, row, level=float(h) + float(recipe["gap"])) for row, h in zip(rows, half, strict=True)]
+
+
 def _spokes(recipe: Mapping[str, Any], skin: Field) -> list[Array]:
     """Rows of a ring muscle: short lines from its opening to its rim, one after the other round it."""
     ring, depth = recipe["ring"], 0.5 * (recipe["bed"] + recipe["cover"])
@@ -102,13 +116,29 @@ def _spokes(recipe: Mapping[str, Any], skin: Field) -> list[Array]:
     return rows
 
 
-def _part(key: str, recipe: Mapping[str, Any], field: Field, sheet: Sheet) -> Part:
+def _fibres(sheets: list[Sheet]) -> Fibres:
+    """Each point asks the sheet that it lies in."""
+    if len(sheets) == 1:
+        return sheets[0].fibres_at
+    forms = [sheet.field() for sheet in sheets]
+
+    def fibres(points: Array) -> tuple[Array, Array, Array]:
+        nearest = np.argmin([form(points) for form in forms], axis=0)
+        each = [sheet.fibres_at(points) for sheet in sheets]
+        rows = np.arange(len(points))
+        direction, grain, tendon = (np.stack([e[i] for e in each])[nearest, rows] for i in range(3))
+        return direction, grain, tendon
+
+    return fibres
+
+
+def _part(key: str, recipe: Mapping[str, Any], field: Field, fibres: Fibres) -> Part:
     return Part(
         key,
         field,
         recipe["spacing"],
         recipe["faces"],
-        fibres=sheet.fibres_at,
+        fibres=fibres,
         sources=tuple(recipe["sources"]),
         evidence=recipe["evidence"],
     )

@@ -115,7 +115,7 @@ def _seated(head: Sheet | Sweep, beneath: Field, skin: Field, row: Mapping[str, 
         beneath,
         skin,
         gap=-row.get("sink", 0.0),
-        cover=row.get("cover", layers["skin_cover_mm"]),
+        cover=row.get("depth", layers["skin_cover_mm"]),
         settle=row.get("settle", 0.0),
         stiffness_mm=tuple(row.get("stiffness", (10.0, 4.0))),
     )

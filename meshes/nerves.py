@@ -18,6 +18,7 @@ from meshes.tubes import Tube, joined, tube
 Array = NDArray[np.float64]
 SCALP_DEPTH_MM = 2.9  # under the skin, above the epicranial aponeurosis
 BED_MM = 0.15
+LEAVE_STEPS = 3  # half millimetres past the piercing point before a muscle is kept clear of
 
 
 def nerve_parts(layers: Layers) -> list[Part]:
@@ -35,7 +36,7 @@ def nerve_parts(layers: Layers) -> list[Part]:
 def branching_part(key: str, row: Mapping[str, Any], layers: Layers, scalp_depth: float = SCALP_DEPTH_MM) -> Part:
     """Return a nerve or vessel as a trunk through its nodes with the branches of its table."""
     nodes = np.array([seat_node(n, layers) for n in row["nodes"]])
-    trunk = tube(_freed(catmull_rom(nodes, 0.5), row, layers), row["radius"])
+    trunk = tube(_freed(catmull_rom(nodes, 0.5), nodes, row, layers), row["radius"])
     lines: dict[str, Array] = {}
     tubes = [trunk]
     for name, twig in row.get("branches", {}).items():
@@ -76,10 +77,21 @@ def _beside(points: Array, radius: Array, muscle: Field) -> list[Field]:
     return [offset(Tube(points[r], radius[r]).field(), BED_MM) for r in runs if len(r) > 4]
 
 
-def _freed(line: Array, row: Mapping[str, Any], layers: Layers) -> Array:
-    """Keep the path out of bone and of the muscles that it only touches, and under the skin."""
+def _freed(line: Array, nodes: Array, row: Mapping[str, Any], layers: Layers) -> Array:
+    """Keep the path out of bone and of the muscles that it only touches, and under the skin.
+
+    `clear` names muscles that the whole path keeps out of; `clear_from` those that it keeps out of beyond a node,
+    having pierced them there.
+    """
     radius = max(r for _, r in row["radius"])
     skin = layers["skin"]
     inner = Field(lambda p: -skin(p), skin.lower, skin.upper)
-    muscles = [(layers[k], radius + 0.1) for k in row.get("clear", ()) if k in layers]
-    return resample(kept_clear(line, [(layers["bones"], radius + 0.25), (inner, radius + 1.2), *muscles]), 0.5)
+    always = [(layers["bones"], radius + 0.25), (inner, radius + 1.2)]
+    always += [(layers[k], radius + 0.1) for k in row.get("clear", ()) if k in layers]
+    line = kept_clear(line, always)
+    names = [n["name"] for n in row["nodes"]]
+    for stretch in row.get("clear_from", ()):
+        start = int(np.argmin(np.linalg.norm(line - nodes[names.index(stretch["node"])], axis=1))) + LEAVE_STEPS
+        shy = [(layers[k], radius + 0.1) for k in stretch["of"] if k in layers]
+        line = np.vstack([line[:start], kept_clear(line[start:], [*always, *shy])])
+    return resample(line, 0.5)

@@ -227,10 +227,12 @@ def wrap(
     `gap` mm is kept to what lies beneath (less than nothing: the sheet sinks in), `cover` mm of tissue to
     the surface `above` (the skin). A sheet that stands off comes down by up to `settle` mm, until it
     touches. `stiffness_mm` are the widths, along and across the fibres, over which one bump beneath
-    lifts it.
+    lifts it. Attachments stay: the ends move by 2 mm at most, and more with the distance from them.
     """
     normals = _outward(sheet, beneath, above)
     shift = np.zeros(sheet.half_mm.shape)
+    along = sheet.pitches()[0] * np.arange(len(shift))
+    free = 2.0 + 0.35 * np.minimum(along, along[::-1])[:, None]
     radius = [max(s / max(p, 0.1), 0.5) for s, p in zip(stiffness_mm, sheet.pitches(), strict=True)]
     size = [2 * int(np.ceil(r)) + 1 for r in radius]
     for _ in range(rounds):
@@ -242,7 +244,8 @@ def wrap(
         if above is not None:
             flat = (sheet.points + shift[..., None] * normals).reshape(-1, 3)
             over = np.clip(above(flat).reshape(shift.shape) + sheet.half_mm + cover, 0.0, 6.0)
-            shift = shift - gaussian_filter(over, 2.0, mode="nearest")
+            shift = shift - gaussian_filter(over, 3.0, mode="nearest")
+        shift = np.clip(shift, -free, free)
     return Sheet(sheet.points + shift[..., None] * normals, sheet.half_mm, sheet.tendon)
 
 

@@ -272,8 +272,9 @@ def needle_angle(plan: Plan) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    fixed_count, group_count, dose_of_each, extra_limits, symmetry, midline, on_skin, muscle_hit, wrong_structure, near_nerve, spacing,
-    corrugator_height, frontalis_height, temporalis_place, occipitalis_height, paraspinal_place, trapezius_place, needle_angle,
+    fixed_count, group_count, dose_of_each, extra_limits, symmetry, midline, on_skin, muscle_hit, wrong_structure, near_nerve,
+    spacing, corrugator_height, frontalis_height, temporalis_place, occipitalis_height, paraspinal_place, trapezius_place,
+    needle_angle,
 )  # fmt: skip
 
 

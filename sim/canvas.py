@@ -126,7 +126,8 @@ def _read_depth(window: vtkRenderWindow, renderer: vtkRenderer) -> NDArray[np.fl
     data, (width, height) = vtkFloatArray(), window.GetSize()
     window.GetZbufferData(0, 0, width - 1, height - 1, data)
     near, far = renderer.GetActiveCamera().GetClippingRange()
-    z = vtk_to_numpy(data).reshape(height, width)[::-1][::OVERSAMPLING, ::OVERSAMPLING]
+    z = vtk_to_numpy(data).reshape(height, width)[::-1]
+    z = np.minimum(np.minimum(z[::2, ::2], z[1::2, ::2]), np.minimum(z[::2, 1::2], z[1::2, 1::2]))
     height_mm = DISTANCE_MM - (near + z * (far - near))
     return np.asarray(np.where(z >= 1.0, -np.inf, height_mm), dtype=np.float32)
 

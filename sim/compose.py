@@ -15,7 +15,7 @@ from meshes.references import short_citations
 from meshes.terms import split_key, terms
 from scenarios import model
 from scenarios.model import DIRECTIONS, CameraName, Scenario
-from scenarios.selection import catalogue, select
+from scenarios.selection import catalogue, select, select_one
 from scenarios.sites import Ground
 from sim.picture import Camera, Cut, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
 from sim.places import Places, as_point, unit
@@ -267,9 +267,10 @@ class Scene:
 
 
 def missing_structures(scenario: Scenario, anatomy: Anatomy) -> list[str]:
-    """Return the structures that a scenario shows and this anatomy lacks."""
-    wanted = select([n for row in scenario.show for n in row.structures], [*catalogue()])
-    return [k for k in wanted if k not in anatomy]
+    """Return the names that a scenario shows and of which this anatomy has nothing."""
+    names = dict.fromkeys(name for row in scenario.show for name in row.structures)
+    known = [*catalogue(), *(k for k in anatomy.structures if k not in catalogue())]
+    return [name for name in names if not any(key in anatomy for key in select_one(name, known))]
 
 
 def _line_of_text(text: str) -> str:

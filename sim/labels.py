@@ -131,44 +131,64 @@ def _slot(requests: Sequence[Request], members: Sequence[int]) -> float:
 
 
 def _fill(requests: Sequence[Request], members: list[int], column: Column, gap: float) -> list[Place]:
-    """Places of the labels of one column."""
+    """Places of the labels of one column: each as high as its text if no lines cross then, else all of one height."""
     if not members:
         return []
-    slot = _slot(requests, members)
     order = sorted(members, key=lambda i: requests[i].anchor[1])
-    centres = _spread(np.array([requests[i].anchor[1] for i in order]), slot + gap, column.y0 + slot / 2, column.y1 - slot / 2)
-    order = _untangled(order, centres, requests, column.edge)
+    own = {i: requests[i].height for i in members}
+    slot = dict.fromkeys(members, _slot(requests, members))
+    for heights in (own, slot):
+        order, centres = _untangled(order, heights, requests, column, gap)
+        if _crossing(order, centres, requests, column.edge) is None:
+            break
     return [_place(i, requests[i], float(y), column) for i, y in zip(order, centres, strict=True)]
 
 
-def _spread(wanted: Array, step: float, low: float, high: float) -> Array:
-    """Heights nearest to the wanted ones (sorted) that are at least `step` apart and inside low to high."""
-    offset = step * np.arange(len(wanted))
+def _spread(wanted: Array, heights: Array, gap: float, column: Column) -> Array:
+    """Centres nearest to the wanted ones, in that order, of boxes of those heights that stay apart in the column."""
+    tops = np.concatenate([[0.0], np.cumsum(heights + gap)[:-1]]) + heights / 2
     blocks: list[list[float]] = []
-    for value in wanted - offset:
+    for value in wanted - tops:
         blocks.append([float(value), 1.0])
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
             mean, count = blocks.pop()
             other, n = blocks.pop()
             blocks.append([(mean * count + other * n) / (count + n), count + n])
     level = np.concatenate([np.full(int(count), mean) for mean, count in blocks])
-    room = max(high - offset[-1], low)
-    return np.asarray(np.clip(level, low, room) + offset)
+    room = column.height - float(heights.sum()) - gap * (len(heights) - 1)
+    return np.asarray(np.clip(level, column.y0, column.y0 + max(room, 0.0)) + tops)
 
 
-def _untangled(order: list[int], centres: Array, requests: Sequence[Request], edge: float) -> list[int]:
-    """The order in which no two leader lines cross: every swap makes the lines shorter in all, so this ends."""
+def _untangled(
+    order: list[int], heights: dict[int, float], requests: Sequence[Request], column: Column, gap: float
+) -> tuple[list[int], Array]:
+    """The order without crossing leader lines, and the centres.
+
+    With places of one height every swap makes the lines shorter in all, so this ends; else it may have to give up.
+    """
     order = list(order)
-    changed = True
-    while changed:
-        changed = False
-        for a in range(len(order)):
-            for b in range(a + 1, len(order)):
-                p, q = requests[order[a]].anchor, requests[order[b]].anchor
-                if crosses(p, (edge, float(centres[a])), q, (edge, float(centres[b]))):
-                    order[a], order[b] = order[b], order[a]
-                    changed = True
-    return order
+    wanted = np.array([requests[i].anchor[1] for i in order])
+    tall = np.array([heights[i] for i in order])
+    centres = _spread(wanted, tall, gap, column)
+    for _ in range(len(order) ** 3 + 1):
+        pair = _crossing(order, centres, requests, column.edge)
+        if pair is None:
+            break
+        a, b = pair
+        order[a], order[b] = order[b], order[a]
+        if len(set(heights.values())) > 1:
+            centres = _spread(wanted, np.array([heights[i] for i in order]), gap, column)
+    return order, centres
+
+
+def _crossing(order: list[int], centres: Array, requests: Sequence[Request], edge: float) -> tuple[int, int] | None:
+    """The first two leader lines that cross, if any do."""
+    for a in range(len(order)):
+        for b in range(a + 1, len(order)):
+            p, q = requests[order[a]].anchor, requests[order[b]].anchor
+            if crosses(p, (edge, float(centres[a])), q, (edge, float(centres[b]))):
+                return a, b
+    return None
 
 
 def crosses(p0: Pair, p1: Pair, q0: Pair, q1: Pair) -> bool:

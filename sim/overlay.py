@@ -28,6 +28,7 @@ LEAST_LABEL_SHARE = 0.62
 LABEL_GAP = 0.35
 MARKER_RADIUS = 13.0
 SPREAD_ROUNDS = 60
+FACES_AWAY = 0.3
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,8 @@ def write_compass(sheet: Sheet, view: View, box: Box) -> int:
         return 0
     centre = np.array([box.x0 + reach + size, box.y1 - reach - size])
     for pair in ("RL", "AP", "SI"):
-        towards = {n: float(np.array(AXES[n]) @ view.toward) for n in pair}
-        name = max(pair, key=lambda n: (round(towards[n], 6), n in "RAS"))
+        away = float(np.array(AXES[pair[0]]) @ view.toward) < -FACES_AWAY
+        name = pair[1] if away else pair[0]
         way = np.array([np.array(AXES[name]) @ view.right, -np.array(AXES[name]) @ view.up])
         length = float(np.hypot(*way))
         if length < 0.2:
@@ -186,7 +187,8 @@ def write_markers(sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], 
         ink.disc(sheet.pixels, (x, y), radius, colour)
         if size >= 5:
             dark = float(colour @ (0.3, 0.59, 0.11)) < 0.58
-            sheet.write(marker.text, x, y, size, np.ones(3) if dark else np.zeros(3), bold=True, anchor="mm")
+            letters = size if len(marker.text) < 3 else round(0.78 * size)
+            sheet.write(marker.text, x, y, letters, np.ones(3) if dark else np.zeros(3), bold=True, anchor="mm")
         if show_units and marker.units is not None and size >= 7:
             sheet.write(f"{marker.units:g} U", x, y + 1.75 * radius, max(7, round(0.85 * size)), anchor="mm", halo=True)
 

@@ -142,13 +142,13 @@ def depth_light(depth_mm: Floats, around_mm: Floats) -> Floats:
     return np.asarray(1.0 - DEPTH_GAIN * below / DEPTH_REACH_MM, dtype=np.float32)
 
 
-def topmost(pixels: Array, depth_mm: Array, cell_px: float, clearance_mm: float) -> NDArray[np.bool_]:
-    """Return which points (n,), at pixels (n, 2), no other of them covers by more than `clearance_mm`."""
+def topmost(pixels: Array, depth_mm: Array, cell_px: float, clearance_mm: float) -> Floats:
+    """Return 1 for points (n,) that no other covers by more than `clearance_mm`, falling to 0 at twice that."""
     cells = np.floor((pixels - pixels.min(axis=0)) / cell_px).astype(np.int64)
     index = cells[:, 0] * (cells[:, 1].max() + 1) + cells[:, 1]
     top = np.full(index.max() + 1, -np.inf)
     np.maximum.at(top, index, depth_mm)
-    return np.asarray(depth_mm > top[index] - clearance_mm)
+    return np.asarray(np.clip(2.0 - (top[index] - depth_mm) / clearance_mm, 0.0, 1.0), dtype=np.float32)
 
 
 def fibre_texture(seed: int) -> NDArray[np.uint8]:

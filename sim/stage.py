@@ -27,7 +27,8 @@ HIGHLIGHT = 1.10
 BESIDE_HIGHLIGHT = 0.16
 CUT_FACE = {"bone": 0.93, "muscle": 0.86}
 RIM_MM = 0.55
-SKIN_CELL_MM, SKIN_DEPTH_MM = 4.0, 36.0
+SKIN_CELL_MM, SKIN_DEPTH_MM = 4.0, 32.0
+FLAT_MM = 0.5
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,14 @@ def _piece(structure: Structure, shown: Shown, theme: Theme, anything: bool) -> 
         colour = np.clip(colour * HIGHLIGHT, 0, 1)
     elif anything and structure.kind not in SKINS:
         colour = colour + BESIDE_HIGHLIGHT * (colour.mean() * 0.5 + 0.4 - colour)
-    return Piece(structure.key, _material(structure), structure.mesh, colour, shown.opacity)
+    mesh = _open_below(structure.mesh) if structure.kind in SKINS and shown.opacity < 1 else structure.mesh
+    return Piece(structure.key, _material(structure), mesh, colour, shown.opacity)
+
+
+def _open_below(mesh: SurfaceMesh) -> SurfaceMesh:
+    """A skin without its flat cut below the shoulders, which would show as a pane of glass."""
+    low = mesh.vertices_mm[:, 2] < mesh.vertices_mm[:, 2].min() + FLAT_MM
+    return replace(mesh, faces=mesh.faces[~low[mesh.faces].all(axis=1)])
 
 
 def _material(structure: Structure) -> str:

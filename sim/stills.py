@@ -37,6 +37,7 @@ DEPTH_SIGMA_MM = 1.7
 STRIP_PX = 256
 COARSE_PX = 1500
 AVOID_PX = 24.0
+EDGE_ON = 0.3
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,7 @@ def _markers(anatomy: Anatomy, picture: Picture, page: Page, view: View) -> list
     if not picture.markers:
         return []
     points = np.array([m.point_mm for m in picture.markers], dtype=np.float64)
-    away = np.array([m.normal is not None and float(np.dot(m.normal, view.toward)) < 0.02 for m in picture.markers])
+    away = np.array([m.normal is not None and float(np.dot(m.normal, view.toward)) < EDGE_ON for m in picture.markers])
     for structure in anatomy.structures.values():
         if structure.kind == "skin":
             away |= hidden(points, view, structure.mesh.vertices_mm, structure.mesh.faces)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from meshes import load_anatomy
 from meshes.head_muscles import ORDER
-from meshes.model import Anatomy
+from meshes.landmarks import derive_landmarks
+from meshes.model import Anatomy, SurfaceMesh
 from meshes.points import load_table
 from meshes.surface import SurfaceQuery
 
@@ -85,6 +88,19 @@ def test_curves_lie_where_they_belong(head: Anatomy, skin: SurfaceQuery, bone: S
         assert np.abs(bone.signed_distance(head.curve(f"superior_nuchal_line_{side}"))).max() < 0.3
         assert np.abs(skin.signed_distance(head.curve(f"superior_nuchal_line_skin_{side}"))).max() < 0.3
         assert np.abs(skin.signed_distance(head.curve(f"trapezius_ridge_{side}"))).max() < 0.5
+
+
+def test_a_landmark_far_from_its_bone_is_refused(head: Anatomy) -> None:
+    atlas = head["atlas"]
+    moved = replace(atlas, mesh=SurfaceMesh(atlas.mesh.vertices_mm + [0, 0, 15], atlas.mesh.faces, atlas.mesh.normals))
+    with pytest.raises(ValueError, match=r"landmark c1_\w+ lies"):
+        derive_landmarks({"atlas": moved})
+
+
+def test_landmarks_of_absent_bones_are_left_out(head: Anatomy) -> None:
+    landmarks, curves = derive_landmarks({"atlas": head["atlas"]})
+    assert "c1_posterior_tubercle" in landmarks and "inion" not in landmarks
+    assert not curves
 
 
 def test_a_misspelt_landmark_names_the_nearest(head: Anatomy) -> None:

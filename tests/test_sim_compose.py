@@ -133,3 +133,12 @@ def test_cut_window_and_line_are_found(tiny_anatomy: Anatomy) -> None:
     assert picture.window is not None and picture.window.normal == (-1, 0, 0)
     assert len(picture.lines[0].points_mm) > 5
     assert [x.text for x in picture.labels] == ["inion", "x"]
+
+
+def test_names_of_which_an_anatomy_has_nothing_are_told_and_passed_over(tiny_anatomy: Anatomy) -> None:
+    kept = {k: s for k, s in tiny_anatomy.structures.items() if "nerve" not in k and k != "atlas"}
+    poorer = Anatomy("poorer", kept, tiny_anatomy.landmarks, tiny_anatomy.curves)
+    scenario = read(BASE.replace('"skin"', '"skin", "atlas", "gon"'))
+    assert missing_structures(scenario, poorer) == ["atlas", "gon"]  # type: ignore[arg-type]
+    (picture,) = compose(scenario, poorer)  # type: ignore[arg-type]
+    assert "axis" in {x.key for x in picture.shown}

@@ -88,7 +88,7 @@ def test_depth_light_darkens_only_what_lies_behind_an_edge() -> None:
 def test_only_the_top_layer_of_skin_is_kept() -> None:
     pixels = np.array([[0.0, 0], [1, 1], [30, 30], [1, 0]])
     top = shading.topmost(pixels, np.array([0.0, 40, 0, 35]), 5.0, 16.0)
-    assert top.tolist() == [False, True, True, True]
+    assert top.tolist() == [0.0, 1.0, 1.0, 1.0]
 
 
 def test_shade_keeps_shadows_warm() -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from sim.commands.faults import BadInput, cannot
 
+TOLERANCE_MM = 0.25
+
 
 def run(args: argparse.Namespace) -> int:
     """Build the model and write it; with --check compare it with the file that is shipped, and write nothing."""
-    from meshes.archive import digest, shipped_path, write_archive
+    from meshes.archive import digest, read_archive, shipped_path, write_archive
     from meshes.build import build_anatomy
+    from meshes.compare import differences
     from sim.progress import progress
 
     target = Path(args.out) if args.out else shipped_path()
@@ -30,11 +33,14 @@ def run(args: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory() as folder:
             fresh = Path(folder) / "model"
             write_archive(anatomy, fresh)
-            same = fresh.read_bytes() == target.read_bytes()
+            found = differences(read_archive(fresh), read_archive(target), TOLERANCE_MM)
     except OSError as error:
         raise cannot("be written", error.filename or target, error) from error
-    text = "is what the data give." if same else "is not what the data give; remake it with `inion build`."
-    return _answer(args, {"file": str(target), "current": same}, f"{target} {text}", 0 if same else 1)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    more = f" ({found[0]}{f'; {len(found) - 1} more' if len(found) > 1 else ''})" if found else ""
+    text = f"is not what the data give{more}; remake it with `inion build`." if found else "is what the data give."
+    return _answer(args, {"file": str(target), "current": not found, "differences": found}, f"{target} {text}", 1 if found else 0)
 
 
 def _answer(args: argparse.Namespace, values: dict[str, object], text: str, status: int) -> int:
