@@ -83,7 +83,8 @@ def _simplified(mesh: Any, faces: int) -> Any:
         if len(thin.tri_verts) <= 1.3 * faces:
             break
     points = np.array(thin.vert_properties[:, :3], dtype=np.float64)
-    return pv.PolyData.from_regular_faces(points, np.array(thin.tri_verts, dtype=np.int64))
+    corners: Any = np.array(thin.tri_verts, dtype=np.int64)
+    return pv.PolyData.from_regular_faces(points, corners)
 
 
 def _seat(field: Field, vertices: Array, spacing: float) -> Array:

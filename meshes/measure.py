@@ -107,9 +107,10 @@ def gon_gap_to_artery(s: Subject, side: str) -> float:
 def ton_at_trapezius(s: Subject, side: str) -> Array:
     """Return where the third occipital nerve leaves trapezius."""
     _, line, _ = _line(s, f"third_occipital_nerve_{side}")
-    depth = s.query(f"trapezius_{side}").signed_distance(line)
-    near = np.flatnonzero(depth < 0.5)
-    return np.asarray(line[near[-1] if len(near) else np.argmin(depth)])
+    inside = np.flatnonzero(s.query(f"trapezius_{side}").contains(line))
+    if not len(inside):
+        raise ValueError(f"third_occipital_nerve_{side} does not pierce trapezius.")
+    return np.asarray(line[inside[-1]])
 
 
 def lon_emergence(s: Subject, side: str) -> float:

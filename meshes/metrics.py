@@ -152,7 +152,7 @@ METRICS: Mapping[str, Measure] = {
     "tragion_cervicale": lambda s, side: float(
         s.anatomy.landmark("tragus_right")[2] - s.anatomy.landmark("c7_spinous_tip_skin")[2]
     ),
-    "head_height": lambda s, side: float(s.anatomy.landmark("vertex_skin")[2] - s.anatomy.landmark("tragus_right")[2]),
+    "head_height": lambda s, side: float(s.anatomy.landmark("vertex")[2] - s.anatomy.landmark("tragus_right")[2]),
     "biacromial_breadth": lambda s, side: _distance(s, "acromion_skin_left", "acromion_skin_right"),
     "skull_length": lambda s, side: _distance(s, "glabella", "opisthocranion"),
     "skull_breadth": _skull_breadth,

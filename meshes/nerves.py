@@ -16,8 +16,9 @@ from meshes.points import load_table
 from meshes.tubes import Tube, joined, tube
 
 Array = NDArray[np.float64]
-SCALP_DEPTH_MM = 2.9  # under the skin, above the epicranial aponeurosis
+SCALP_DEPTH_MM = 2.4  # under the skin, above the epicranial aponeurosis
 BED_MM = 0.15
+PATH_STEP_MM = 0.5
 LEAVE_STEPS = 3  # half millimetres past the piercing point before a muscle is kept clear of
 
 
@@ -56,25 +57,27 @@ def nerve_beds(parts: Sequence[Part], layers: Layers) -> Mapping[str, list[Field
     """Return the grooves that nerves lie in, by the muscle to carve.
 
     A nerve between two muscles needs room; where it pierces one, the muscle stays whole and the nerve owns
-    the shared space.
+    the shared space. The table's `beds` name the muscles and the stretch from one node to another.
     """
-    beds: dict[str, list[Field]] = {}
+    out: dict[str, list[Field]] = {}
     table = load_table("nerves")
     for part in parts:
-        for muscle in table[part.key].get("bed", ()):
-            if muscle in layers and part.centerline is not None and part.radius_mm is not None:
-                groove = _beside(part.centerline, part.radius_mm, layers[muscle])
-                beds.setdefault(muscle, []).extend(groove)
-    return beds
+        row = table[part.key]
+        names = [n["name"] for n in row["nodes"]]
+        for bed in row.get("beds", ()):
+            ends = [seat_node(row["nodes"][names.index(bed[end])], layers) for end in ("first", "last")]
+            groove = offset(_stretch(part, ends, bed.get("short_mm", 0.0)).field(), BED_MM)
+            for muscle in bed["of"]:
+                out.setdefault(muscle, []).append(groove)
+    return out
 
 
-def _beside(points: Array, radius: Array, muscle: Field) -> list[Field]:
-    """Return tubes along the runs of the path that lie outside `muscle` but closer than the nerve is thick."""
-    near = np.abs(muscle(points)) < radius + BED_MM
-    outside = muscle(points) > -0.25 * radius
-    index = np.flatnonzero(near & outside)
-    runs = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1) if len(index) else []
-    return [offset(Tube(points[r], radius[r]).field(), BED_MM) for r in runs if len(r) > 4]
+def _stretch(part: Part, ends: Sequence[Array], short_mm: float) -> Tube:
+    """Return the nerve's tube between the points of its path nearest to two places, cut short at the far end."""
+    assert part.centerline is not None and part.radius_mm is not None
+    first, last = (int(np.argmin(np.linalg.norm(part.centerline - e, axis=1))) for e in ends)
+    last = max(last - int(short_mm / PATH_STEP_MM), first + 2)
+    return Tube(part.centerline[first : last + 1], part.radius_mm[first : last + 1])
 
 
 def _freed(line: Array, nodes: Array, row: Mapping[str, Any], layers: Layers) -> Array:
@@ -93,5 +96,13 @@ def _freed(line: Array, nodes: Array, row: Mapping[str, Any], layers: Layers) ->
     for stretch in row.get("clear_from", ()):
         start = int(np.argmin(np.linalg.norm(line - nodes[names.index(stretch["node"])], axis=1))) + LEAVE_STEPS
         shy = [(layers[k], radius + 0.1) for k in stretch["of"] if k in layers]
-        line = np.vstack([line[:start], kept_clear(line[start:], [*always, *shy])])
-    return resample(line, 0.5)
+        line = _rounded(np.vstack([line[:start], kept_clear(line[start:], [*always, *shy])]))
+    return resample(line, PATH_STEP_MM)
+
+
+def _rounded(line: Array, rounds: int = 14) -> Array:
+    """Return a path without corners: Laplacian steps, ends held."""
+    p = resample(line, PATH_STEP_MM)
+    for _ in range(rounds):
+        p[1:-1] += 0.4 * (0.5 * (p[:-2] + p[2:]) - p[1:-1])
+    return p

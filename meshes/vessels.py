@@ -11,7 +11,7 @@ from meshes.paths import Layers
 from meshes.points import load_table
 from meshes.spine import transverse_foramina
 
-SCALP_DEPTH_MM = 4.7  # between the epicranial aponeurosis' vessels and the pericranium
+SCALP_DEPTH_MM = 3.0  # in the dense layer between skin and epicranial aponeurosis, under the nerve
 
 
 def vessel_parts(layers: Layers) -> list[Part]:

@@ -181,12 +181,14 @@ def needle_direction(angle: Mapping[str, Any], normal: Array, toward: Mapping[st
     Parameters
     ----------
     angle : mapping
-        `to_skin_deg`, with `toward` the name of a direction below 90 degrees; or `along`, a fixed direction.
+        `to_skin_deg`, with `toward` the name of a direction below 90 degrees; or `along`, a fixed level direction, and
+        `dip_deg`, how far the tip points below it.
     toward : mapping of str to (3,) array
         Directions by name.
     """
     if "along" in angle:
-        return toward[angle["along"]]
+        dip = np.deg2rad(float(angle.get("dip_deg", 0.0)))
+        return np.asarray(np.cos(dip) * toward[angle["along"]] + np.sin(dip) * toward["inferior"])
     tilt = np.deg2rad(float(angle["to_skin_deg"]))
     if "toward" not in angle:
         return -normal

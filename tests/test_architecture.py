@@ -22,7 +22,7 @@ meshes.face meshes.ear meshes.skin
 meshes.skull_charts meshes.skull_hollows meshes.skull_shapes meshes.skull_teeth meshes.skull meshes.mandible
 meshes.vertebra meshes.atlas_axis meshes.spine meshes.girdle meshes.canal
 meshes.muscle_recipes meshes.neck_muscles meshes.head_muscles meshes.nerves meshes.vessels
-meshes.landmarks meshes.measure meshes.passage meshes.metrics meshes.patient meshes.build
+meshes.landmarks meshes.measure meshes.passage meshes.metrics meshes.patient meshes.build meshes.compare
 
 scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema scenarios.selection scenarios.loader
 scenarios.sites scenarios.rules scenarios.occipital scenarios.site_checks scenarios.preempt scenarios.validate

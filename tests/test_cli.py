@@ -128,6 +128,8 @@ def test_checking_writes_nothing(stub: list[Picture], here: Path, capsys: pytest
         (["list", "stuctures"], ["stuctures", "structures"]),
         (["validate", "--model", "nope.inion"], ["nope.inion"]),
         (["build", "--check", "-o", "nope.inion"], ["nope.inion"]),
+        (["build", "-o", "nope/model.inion"], ["nope", "-o"]),
+        (["build", "-o", "."], ["directory"]),
         ([], ["usage"]),
     ],
 )

@@ -73,7 +73,7 @@ def bust() -> Anatomy:
         nerve = contour(tube(line * flip, [(0, 1.5), (1, 1.5)]).field(), 1.5)
         parts.append(structure(f"greater_occipital_nerve_{name}", "nerve", nerve, line * flip))
     landmarks = {
-        "glabella_skin": [0, 89, 45], "opisthocranion_skin": [0, -106, 25], "vertex_skin": [0, -10, 123],
+        "glabella_skin": [0, 89, 45], "opisthocranion_skin": [0, -106, 25], "vertex": [0, -10, 123],
         "tragus_right": [72, 5, -2],
         "c4_body": [0, 3, -89.5], "c6_body": [0, -3.3, -118], "c6_spinous_tip": [0, -48.5, -120],
         "laryngeal_prominence": [0, 55, -92],

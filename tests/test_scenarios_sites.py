@@ -12,7 +12,7 @@ from meshes.model import Anatomy
 from meshes.surface import path_length
 from scenarios.occipital import gon_landmark_definitions, inion_mastoid_line, medial_third_point
 from scenarios.preempt import check_sites, preempt_sites, wanted_extras
-from scenarios.rules import heading
+from scenarios.rules import directions, heading
 from scenarios.sites import Ground, InjectionSite, needle, needle_direction, needles, read_table
 
 GROUPS = {
@@ -192,12 +192,14 @@ def test_needles_have_sizes() -> None:
 
 
 def test_needle_stands_at_its_angle() -> None:
-    normal, toward = np.array([0.0, -1.0, 0.0]), {"superior": np.array([0.0, 0, 1]), "anterior": np.array([0.0, 1, 0])}
+    normal, toward = np.array([0.0, -1.0, 0.0]), directions("right")
     assert needle_direction({"to_skin_deg": 90}, normal, toward) == pytest.approx([0, 1, 0])
     assert needle_direction({"to_skin_deg": 45, "toward": "superior"}, normal, toward) == pytest.approx(
         [0, np.sqrt(0.5), np.sqrt(0.5)]
     )
     assert needle_direction({"along": "anterior"}, normal, toward) == pytest.approx([0, 1, 0])
+    dipped = needle_direction({"along": "anterior", "dip_deg": 8}, normal, toward)
+    assert np.degrees(np.arcsin(dipped[2])) == pytest.approx(-8)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"{target}: there is no model to compare with. Make it with `inion build`.")
     if target.is_dir():
         raise BadInput(f"{target}: is a directory; -o is the file of the model.")
+    if not args.check and not os.access(target.parent, os.W_OK):
+        raise BadInput(f"{target.parent}: is no folder that can be written to; choose another with -o.")
     with progress("building", 0, quiet=args.quiet) as step:
         anatomy = build_anatomy(step)
     try:
