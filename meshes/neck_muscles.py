@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
-from meshes.fields import Field, from_grid, half_space, intersect, offset, subtract
+from meshes.fields import Field, from_grid, half_space, intersect, offset, sample_grid, subtract
 from meshes.muscle_recipes import heads_fibres, joined, read_heads, recipe_points
 from meshes.parts import Part
 from meshes.points import load_table
@@ -26,6 +27,7 @@ STEP = 1.0  # of that grid, mm
 ROUNDING = 1.2  # mm over which cut edges are rounded, so that none is a knife's edge
 FILM_REACH = 1.5  # mm above its own face to which a muscle is lifted over a bump
 COVER_FROM = 14.0  # mm above the model's end, over which its flat cut would be taken for skin
+SOFT_STEP = 0.8  # of the grid on which a form is smoothed, mm
 BLOCK = 6  # its nodes along the edge of a block
 
 
@@ -136,8 +138,18 @@ def _endless(skin: Field, from_z: float) -> Field:
 def _blanket(head: Sheet | Sweep, beneath: Field, row: Mapping[str, Any], layers: Mapping[str, Any]) -> Field:
     """Return the field of a head that keeps at least `film` mm of thickness where a bump beneath stands into it."""
     if isinstance(head, Sweep) or "film" not in row:
-        return head.field()
-    return head.over(beneath, film=row["film"], reach=FILM_REACH, gap=layers["gap_mm"])
+        form = head.field()
+    else:
+        form = head.over(beneath, film=row["film"], reach=FILM_REACH, gap=layers["gap_mm"])
+    return _softened(form, row["soft"]) if "soft" in row else form
+
+
+def _softened(form: Field, width: float) -> Field:
+    """Return a form without ripples narrower than about twice `width` mm, its edges rounded."""
+    margin = 4.0 * width + STEP
+    values, origin = sample_grid(form, form.lower - margin, form.upper + margin, SOFT_STEP, band=10.0)
+    smooth = gaussian_filter(values, width / SOFT_STEP, mode="nearest")
+    return from_grid(smooth, origin, SOFT_STEP, form.lower, form.upper)
 
 
 def _cut(form: Field, beneath: Field, skin: Field, row: Mapping[str, Any], layers: Mapping[str, Any]) -> Field:

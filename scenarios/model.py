@@ -177,6 +177,7 @@ class View(Part):
     title: Text | None = Field(None, description="In place of the scenario's title.")
     caption: Text | None = Field(None, description="In place of the scenario's caption.")
     hide: tuple[Name, ...] = Field((), description="Structures left out of this view.")
+    label: tuple[Name, ...] = Field((), description="Structures named in this view, beside those of `labels`.")
     extra: StrictBool = Field(False, description="Made only when it is asked for by name, or with --view all.")
 
     @model_validator(mode="after")
@@ -191,7 +192,7 @@ class Labels(Part):
 
     show: StrictBool = Field(True, description="Write names at all.")
     structures: tuple[Name, ...] = Field((), description="What is named, as in `show.structures`.")
-    side: Sides = Field("right", description="Of a pair, name only this one.")
+    side: Sides | None = Field(None, description="Of a pair, name only this one; by default whichever side has room.")
     plain: StrictBool = Field(False, description="Plain words for a patient in place of the terms.")
 
 

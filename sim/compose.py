@@ -122,10 +122,12 @@ class Scene:
         )  # fmt: skip
         many = len(self.scenario.view) > 1 and not first
         hidden = select(view.hide, list(self.anatomy.structures)) if view.hide else []
+        shown = tuple(x for x in base.shown if x.key not in hidden)
+        names = self._names(view.label, ("view", index, "label"), shown) if view.label and self.scenario.labels.show else ()
         return replace(
             base, name=f"{base.name}-{view.name}" if many else base.name, camera=camera, title=view.title or base.title,
-            caption=_line_of_text(view.caption or base.caption), shown=tuple(x for x in base.shown if x.key not in hidden),
-            labels=tuple(x for x in base.labels if x.key not in hidden),
+            caption=_line_of_text(view.caption or base.caption), shown=shown,
+            labels=(*(x for x in base.labels if x.key not in hidden), *names),
         )  # fmt: skip
 
     def stepped(self, picture: Picture) -> list[Picture]:
@@ -183,11 +185,15 @@ class Scene:
     def _names(self, names: Sequence[str], path: tuple[str | int, ...], shown: Collection[Shown]) -> tuple[Label, ...]:
         """Labels of the structures that are in the picture, on the side that is labelled."""
         look = {x.key: x for x in shown}
-        keys = [k for k in self._keys(names, path, side=self.scenario.labels.side) if k in look]
+        procedure, side = self.scenario.procedure, self.scenario.labels.side
+        free = side is None and (procedure is None or procedure.side == "both")
+        single = side or (procedure.side if procedure is not None and procedure.side != "both" else "right")
+        keys = [k for k in self._keys(names, path, side=single) if k in look]
         return tuple(
-            Label(self._term(k), key=k, priority=2.0 if look[k].highlight else 1.0, emphasis=look[k].highlight)
+            Label(self._term(k), key=k, priority=2.0 if look[k].highlight else 1.0, emphasis=look[k].highlight,
+                  twin=_twin(k, names, look) if free else None)
             for k in dict.fromkeys(keys)
-        )
+        )  # fmt: skip
 
     def _term(self, key: str) -> str:
         plain = self.scenario.labels.plain or load_theme(self.scenario.style).plain
@@ -264,6 +270,13 @@ class Scene:
             return np.array(ends)
         pieces = [self.places.ground.skin.geodesic(a, b) for a, b in pairwise(ends)]
         return np.vstack([pieces[0], *(p[1:] for p in pieces[1:])])
+
+
+def _twin(key: str, names: Sequence[str], shown: Collection[str]) -> str | None:
+    """The structure of the other side if it is shown too and no name asks for one side."""
+    base, side = split_key(key)
+    other = f"{base}_{'left' if side == 'right' else 'right'}"
+    return other if side != "median" and other in shown and not {key, other} & set(names) else None
 
 
 def missing_structures(scenario: Scenario, anatomy: Anatomy) -> list[str]:

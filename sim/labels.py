@@ -1,4 +1,5 @@
-"""Where leader-line labels go: two columns beside the drawing, sorted so that no line crosses and no text overlaps.
+"""Where leader-line labels go: two columns beside the drawing, sorted so that no line crosses and no text overlaps; and where
+discs and the texts beside them go.
 
 Pure arithmetic on pixels: x right, y down.
 """
@@ -16,6 +17,7 @@ Array = NDArray[np.float64]
 Pair = tuple[float, float]
 
 LEAST_SHARE = 0.15
+SPREAD_ROUNDS = 60
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,20 @@ def arrange(requests: Sequence[Request], columns: tuple[Column, Column], gap: fl
     for column, members in zip(columns, split, strict=True):
         places += _fill(requests, members, column, gap)
     return sorted(places, key=lambda p: p.index)
+
+
+def balanced(options: Sequence[Sequence[Pair]], middle: float) -> list[int]:
+    """Return which of its possible anchors each label takes, so that as many stand left of `middle` as right of it.
+
+    Labels with one anchor are counted first; the others follow in order, each on the side that has fewer, the first anchor
+    where both have as many.
+    """
+    count = [0, 0]
+    chosen = [0] * len(options)
+    for i in sorted(range(len(options)), key=lambda k: (len(options[k]) > 1, k)):
+        chosen[i] = min(range(len(options[i])), key=lambda k: (count[options[i][k][0] >= middle], k))
+        count[options[i][chosen[i]][0] >= middle] += 1
+    return chosen
 
 
 def _split(requests: Sequence[Request], columns: tuple[Column, Column], gap: float) -> tuple[list[int], list[int]] | None:
@@ -207,3 +223,49 @@ def _place(index: int, request: Request, centre: float, column: Column) -> Place
     return Place(
         index, x0, centre - half, x0 + request.width, centre + half, column.is_left, request.anchor, (column.edge, centre)
     )
+
+
+def beside(centres: Array, radius: float, boxes: Array, gap: float) -> list[tuple[float, float] | None]:
+    """Return where a text stands beside each disc: the middle of its box, or None where there is no room.
+
+    Below, above, right or left of its disc, the first of these that meets no disc and no text before it.
+
+    Parameters
+    ----------
+    centres : (n, 2) array
+        Middles of the discs, pixels.
+    radius : float
+        Of every disc.
+    boxes : (n, 2) array
+        Width and height of each text.
+    gap : float
+        Between a text and the discs.
+    """
+    taken: list[tuple[Array, Array]] = []
+    out: list[tuple[float, float] | None] = []
+    for centre, box in zip(centres, boxes, strict=True):
+        out.append(None)
+        reach = radius + gap + box / 2
+        for way in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            middle = centre + reach * way
+            clear = np.hypot(*np.maximum(np.abs(centres - middle) - box / 2, 0.0).T) >= radius
+            if clear.all() and all((np.abs(middle - m) >= (box + b) / 2).any() for m, b in taken):
+                taken.append((middle, box))
+                out[-1] = (float(middle[0]), float(middle[1]))
+                break
+    return out
+
+
+def apart(points: Array, distance: float) -> Array:
+    """Return points (n, 2) moved as little as needed until none are nearer than `distance`, or the rounds are over."""
+    moved, index = points.astype(np.float64), np.arange(len(points))
+    for _ in range(SPREAD_ROUNDS):
+        gap = moved[:, None] - moved[None]
+        length = np.linalg.norm(gap, axis=2)
+        close = (length < distance) & ~np.eye(len(moved), dtype=bool)
+        if not close.any():
+            break
+        gap[..., 0] += np.where(length < 1e-6, np.sign(np.subtract.outer(index, index)) * 1e-6, 0.0)
+        way = gap / np.maximum(np.linalg.norm(gap, axis=2), 1e-12)[..., None]
+        moved += 0.6 * (np.where(close, (distance - length) / 2 + 0.01, 0.0)[..., None] * way).sum(axis=1)
+    return moved

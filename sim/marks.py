@@ -77,12 +77,12 @@ def probe_marks(probe: Probe) -> list[Mark]:
     if probe.plane:
         half = 0.5 * probe.length_mm
         corners = np.array([[-half, 0], [half, 0], [half, probe.depth_mm], [-half, probe.depth_mm]])
-        marks.append(Mark(slab(corners, centre, lateral, axis, across, 0.25), "sheet", 0.45))
+        marks.append(Mark(slab(corners, centre, lateral, axis, across, 0.25), "sheet", 0.82))
         border = centre + corners[[0, 3, 2, 1]] @ np.stack([lateral, axis])
         marks.append(Mark(tube(border, 0.45), "footprint", 1.0))
     if probe.body:
         body = _rounded(probe.length_mm + 6, PROBE_THICK_MM, 7.0)
-        marks.append(Mark(slab(body, lift - 1.8 * axis, lateral, across, -axis, PROBE_BODY_MM, taper=0.86), "probe", 0.34))
+        marks.append(Mark(slab(body, lift - 1.8 * axis, lateral, across, -axis, PROBE_BODY_MM, taper=0.86), "probe", 0.2))
     return marks
 
 

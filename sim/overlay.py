@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sim import ink
 from sim.cameras import AXES, WORDS, View, edge_marks, scale_bar_mm
-from sim.labels import Column, Place, Request, arrange, fits, keep_most
+from sim.labels import Column, Place, Request, apart, arrange, beside, fits, keep_most
 from sim.lettering import font, line_height, text_width, wrapped
 from sim.page import Box, Page
 from sim.picture import Label, LegendItem, Marker, Picture
@@ -27,8 +27,8 @@ LEAST_LABEL_PX = 8
 LEAST_LABEL_SHARE = 0.62
 LABEL_GAP = 0.35
 MARKER_RADIUS = 13.0
-SPREAD_ROUNDS = 60
 FACES_AWAY = 0.3
+UNITS_HEIGHT = 0.95
 
 
 @dataclass(frozen=True)
@@ -189,23 +189,18 @@ def write_markers(sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], 
             dark = float(colour @ (0.3, 0.59, 0.11)) < 0.58
             letters = size if len(marker.text) < 3 else round(0.78 * size)
             sheet.write(marker.text, x, y, letters, np.ones(3) if dark else np.zeros(3), bold=True, anchor="mm")
-        if show_units and marker.units is not None and size >= 7:
-            sheet.write(f"{marker.units:g} U", x, y + 1.75 * radius, max(7, round(0.85 * size)), anchor="mm", halo=True)
+    if show_units and size >= 7:
+        _write_units(sheet, [m for m, _, _ in markers], centres, radius, max(7, round(0.85 * size)))
 
 
-def apart(points: Array, distance: float) -> Array:
-    """Return points (n, 2) moved as little as needed until none are nearer than `distance`, or the rounds are over."""
-    moved, index = points.astype(np.float64), np.arange(len(points))
-    for _ in range(SPREAD_ROUNDS):
-        gap = moved[:, None] - moved[None]
-        length = np.linalg.norm(gap, axis=2)
-        close = (length < distance) & ~np.eye(len(moved), dtype=bool)
-        if not close.any():
-            break
-        gap[..., 0] += np.where(length < 1e-6, np.sign(np.subtract.outer(index, index)) * 1e-6, 0.0)
-        way = gap / np.maximum(np.linalg.norm(gap, axis=2), 1e-12)[..., None]
-        moved += 0.6 * (np.where(close, (distance - length) / 2 + 0.01, 0.0)[..., None] * way).sum(axis=1)
-    return moved
+def _write_units(sheet: Sheet, markers: Sequence[Marker], centres: Array, radius: float, size: int) -> None:
+    """Write the units beside their discs, where there is room."""
+    texts = ["" if m.units is None else f"{m.units:g} U" for m in markers]
+    boxes = np.array([(text_width(t, size), UNITS_HEIGHT * size) for t in texts]).reshape(-1, 2)
+    spots = beside(centres, radius + max(1.0, 1.6 * sheet.page.unit), boxes, max(1.0, 0.12 * radius))
+    for text, spot in zip(texts, spots, strict=True):
+        if text and spot is not None:
+            sheet.write(text, spot[0], spot[1], size, anchor="mm", halo=True)
 
 
 def place_labels(

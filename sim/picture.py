@@ -213,6 +213,8 @@ class Label:
         What is written.
     key : str, optional
         Structure that is named; the renderer finds a point of it that can be seen, and leaves the label out if none can.
+    twin : str, optional
+        The same structure of the other side, which may be named in its place to balance the columns of text.
     point_mm : (x, y, z), optional
         Point that is named.
     priority : float
@@ -226,6 +228,7 @@ class Label:
     point_mm: Point | None = None
     priority: float = 1.0
     emphasis: bool = False
+    twin: str | None = None
 
     def __post_init__(self) -> None:
         if (self.key is None) == (self.point_mm is None):

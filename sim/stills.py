@@ -17,6 +17,7 @@ from sim import ink
 from sim.anchors import anchors_of
 from sim.cameras import View, hidden, stand
 from sim.canvas import Drawing, draw
+from sim.labels import balanced
 from sim.overlay import Sheet, anchors_on_page, place_labels, write_furniture, write_labels, write_markers
 from sim.page import Page, lay_out
 from sim.picture import Label, Marker, Picture
@@ -38,6 +39,7 @@ STRIP_PX = 256
 COARSE_PX = 1500
 AVOID_PX = 24.0
 EDGE_ON = 0.3
+SIDEWAYS = 0.3
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def render(anatomy: Anatomy, picture: Picture) -> Rendering:
     theme = load_theme(picture.style)
     page = lay_out(picture, theme)
     pieces = pieces_of(anatomy, picture, theme)
-    view = stand(picture.camera, _extent(anatomy, picture, pieces), page.drawing.width, page.drawing.height)
+    view = standing(anatomy, picture, pieces, page)
     drawing = draw(light(pieces, view, theme, picture.seed), view, theme, seed=picture.seed)
     floor = _floor(anatomy, pieces, view)
     pixels = _on_paper(picture, page, theme, drawing, view.px_per_mm, floor)
@@ -97,6 +99,11 @@ def render(anatomy: Anatomy, picture: Picture) -> Rendering:
     sheet.letter(ImageDraw.Draw(image))
     unseen = tuple(label.text for label in picture.labels if label not in labels)
     return Rendering(image, unseen, tuple(label.text for label in dropped), view.px_per_mm)
+
+
+def standing(anatomy: Anatomy, picture: Picture, pieces: Sequence[Piece], page: Page) -> View:
+    """Return the camera of a picture as it stands before its drawing."""
+    return stand(picture.camera, _extent(anatomy, picture, pieces), page.drawing.width, page.drawing.height)
 
 
 def save_png(image: Image, path: str | Path, metadata: Mapping[str, str]) -> Path:
@@ -235,16 +242,18 @@ def _anchored(
     markers: Sequence[tuple[Marker, float, float]],
 ) -> tuple[list[Label], list[tuple[float, float]]]:
     """The labels whose thing can be seen, and where on the page it is."""
-    keys = [label.key for label in picture.labels if label.key is not None]
+    level = abs(float(view.toward[0])) < SIDEWAYS
+    keys = [k for label in picture.labels for k in (label.key, label.twin if level else None) if k is not None]
     avoid = np.array([(x - page.drawing.x0, y - page.drawing.y0) for _, x, y in markers]).reshape(-1, 2)
     places = anchors_on_page(anchors_of(keys, pieces, view, drawing, avoid, AVOID_PX * page.unit), page)
-    labels, anchors = [], []
+    labels, options = [], []
     for label in picture.labels:
-        place = places.get(label.key) if label.key is not None else _of_point(label, view, page)
-        if place is not None:
+        found = [places.get(k) for k in (label.key, label.twin) if k is not None] or [_of_point(label, view, page)]
+        if any(found):
             labels.append(label)
-            anchors.append(place)
-    return labels, anchors
+            options.append([place for place in found if place is not None])
+    chosen = balanced(options, (page.left.x1 + page.right.x0) / 2)
+    return labels, [places_of[i] for places_of, i in zip(options, chosen, strict=True)]
 
 
 def _of_point(label: Label, view: View, page: Page) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.labels import Column, Place, Request, arrange, crosses, fits, keep_most
+from sim.labels import Column, Place, Request, arrange, balanced, crosses, fits, keep_most
 from sim.overlay import place_labels
 from sim.page import lay_out
 from sim.picture import Label, Picture
@@ -103,3 +103,11 @@ def test_the_boxes_of_a_page_never_overlap(width: int, height: int) -> None:
     assert page.left.x1 <= page.drawing.x0 < page.drawing.x1 <= page.right.x0
     assert page.title.y1 <= page.drawing.y0 < page.drawing.y1 <= page.caption.y0
     assert page.drawing.x0 >= 0 and page.drawing.x1 <= width and page.drawing.y1 <= height
+
+
+def test_free_labels_go_to_the_side_that_has_fewer() -> None:
+    right, left = (700.0, 100.0), (300.0, 100.0)
+    assert balanced([[right, left]] * 4, 500.0) == [0, 1, 0, 1]
+    assert balanced([[right, left], [right], [right]], 500.0) == [1, 0, 0]
+    assert balanced([[right, left], [left], [right]], 500.0)[1:] == [0, 0]
+    assert balanced([], 500.0) == []

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshes.model import Anatomy
 from sim import ink
+from sim.labels import apart, beside
 from sim.lettering import line_height, text_width, wrapped
-from sim.overlay import Sheet, apart, write_scale_bar
+from sim.overlay import Sheet, write_markers, write_scale_bar
 from sim.page import DISCLAIMER, Box, lay_out
 from sim.picture import Camera, Picture
 from sim.theme import load_theme
@@ -87,3 +90,38 @@ def test_the_disclaimer_is_always_written_unless_turned_off() -> None:
     page = lay_out(Picture("p", (), caption="Seen from behind.", sources=("Kim 2018",), evidence="found"), theme)
     assert DISCLAIMER in " ".join(page.caption_lines) and "Kim 2018" in " ".join(page.caption_lines)
     assert lay_out(Picture("p", (), disclaimer=False), theme).caption_lines == ()
+
+
+def test_units_stand_below_unless_a_disc_or_text_is_there() -> None:
+    box = np.array([[20.0, 10.0]])
+    assert beside(np.array([[0.0, 0.0]]), 10.0, box, 1.0) == [(0.0, 16.0)]
+    first, second = beside(np.array([[0.0, 0.0], [0.0, 22.0]]), 10.0, np.repeat(box, 2, axis=0), 1.0)
+    assert first == (0.0, -16.0)
+    assert second == (0.0, 38.0)
+    ring = 21.0 * np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)])
+    assert beside(ring, 10.0, np.repeat(box, 5, axis=0), 1.0)[0] is None
+
+
+@pytest.mark.parametrize("name", ["preempt-31", "preempt-39"])
+def test_units_meet_no_disc_and_no_units_in_shipped_views(anatomy: Anatomy, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scenarios.loader import load_scenario
+    from sim.cameras import stand
+    from sim.compose import compose
+    from sim.stills import _markers
+
+    discs: list[tuple[np.ndarray, float]] = []
+    monkeypatch.setattr(ink, "disc", lambda _, centre, radius, *a, **k: discs.append((np.array(centre), float(radius))))
+    for picture in compose(load_scenario(name), anatomy, views=["all"]):
+        theme = load_theme(picture.style)
+        page = lay_out(picture, theme)
+        view = stand(picture.camera, BOX, page.drawing.width, page.drawing.height)
+        paper = Sheet(sheet(picture.width_px, picture.height_px), theme, page)
+        discs.clear()
+        write_markers(paper, _markers(anatomy, picture, page, view), show_units=True)
+        rim = max(r for _, r in discs) / 1.22
+        centres = [c for c, r in discs if abs(r - rim) < 0.01]
+        texts = [(np.array([w.x, w.y]), np.array([text_width(w.text, w.size), 0.95 * w.size]) / 2) for w in paper.words if w.halo]
+        assert len(texts) >= 0.7 * len(centres) > 0
+        for i, (middle, half) in enumerate(texts):
+            assert all(np.hypot(*np.maximum(np.abs(c - middle) - half, 0)) >= rim for c in centres)
+            assert all((np.abs(m - middle) >= half + h - 1e-9).any() for m, h in texts[:i])

@@ -27,24 +27,44 @@ if kind == "ours":
     from sim.stills import render
     render(anatomy, picture)
 else:
-    import pyvista
-    from sim.cameras import axes_of
-    plotter = pyvista.Plotter(off_screen=True, window_size=(width, height))
-    plotter.enable_anti_aliasing("ssaa")
+    import numpy, pyvista
+    from sim.page import lay_out
+    from sim.stage import pieces_of
+    from sim.stills import standing
+    from sim.theme import load_theme
+    theme = load_theme(picture.style)
+    page = lay_out(picture, theme)
+    view = standing(anatomy, picture, pieces_of(anatomy, picture, theme), page)
+    ready = time.perf_counter()
+    plotter = pyvista.Plotter(off_screen=True, window_size=(2 * view.width_px, 2 * view.height_px))
+    plotter.disable_anti_aliasing()
     for shown in picture.shown:
         mesh = anatomy[shown.key].mesh
         data = pyvista.PolyData.from_regular_faces(mesh.vertices_mm, mesh.faces)
-        data.point_data["Normals"] = mesh.normals
-        data.point_data.active_normals_name = "Normals"
         plotter.add_mesh(data, opacity=shown.opacity, smooth_shading=True)
-    toward, right, up = axes_of(picture.camera)
-    plotter.camera.focal_point = picture.camera.focus_mm or (0, 0, 0)
-    plotter.camera.position = [f + 800 * t for f, t in zip(plotter.camera.focal_point, toward)]
-    plotter.camera.up = up
-    plotter.screenshot(return_img=True)
+    plotter.camera.parallel_projection = True
+    plotter.camera.focal_point = view.focus_mm
+    plotter.camera.position = view.focus_mm + 2000 * view.toward
+    plotter.camera.up = view.up
+    plotter.camera.parallel_scale = view.height_px / view.px_per_mm / 2
+    plotter.renderer.ResetCameraClippingRange()
+    big = plotter.screenshot(return_img=True)
+    big.reshape(view.height_px, 2, view.width_px, 2, 3).mean(axis=(1, 3)).round().astype(numpy.uint8)
 end = time.perf_counter()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 print(json.dumps({"prepare_s": ready - start, "draw_s": end - ready, "peak_mb": peak}))
+"""
+
+COLD = """
+import json, resource, subprocess, sys, tempfile, time
+name, size = sys.argv[1], sys.argv[2]
+with tempfile.TemporaryDirectory() as folder:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "sim", "render", name, "-o", folder, "--size", size, "-q", *sys.argv[3:]],
+        stdout=subprocess.DEVNULL, check=True)
+    end = time.perf_counter()
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+print(json.dumps({"whole_s": end - start, "peak_mb": peak}))
 """
 
 
@@ -54,12 +74,16 @@ def run(args: argparse.Namespace) -> int:
     load_scenario(args.scenario)
     if args.repeat < 1 or size is None:
         raise BadInput(f"--repeat is {args.repeat}; it must be 1 or more.")
-    ours, bare = (_median(args.scenario, kind, size, args.repeat) for kind in ("ours", "bare"))
+    wide, high = (str(n) for n in size)
+    first = load_scenario(args.scenario).view[0].name
+    ours, bare = (_median([TIMED, args.scenario, kind, wide, high], args.repeat) for kind in ("ours", "bare"))
+    cold = _median([COLD, args.scenario, f"{wide}x{high}", "--view", first], args.repeat)
     answer = {
         "scenario": args.scenario,
         "size": f"{size[0]}x{size[1]}",
         "ours": ours,
         "bare_pyvista": bare,
+        "cold_process": cold,
         "ratio": round(ours["draw_s"] / bare["draw_s"], 2),
     }
     if args.json:
@@ -68,17 +92,17 @@ def run(args: argparse.Namespace) -> int:
     for name, row in (("ours", ours), ("bare PyVista", bare)):
         print(f"{name:<13} prepare {row['prepare_s']:.2f} s, draw {row['draw_s']:.2f} s, peak memory {row['peak_mb']:.0f} MB")
     print(f"ratio of drawing: {answer['ratio']}")
+    print(f"cold process  {cold['whole_s']:.2f} s, peak memory {cold['peak_mb']:.0f} MB")
     return 0
 
 
-def _median(scenario: str, kind: str, size: tuple[int, int], repeat: int) -> dict[str, float]:
-    rows = [_once(scenario, kind, size) for _ in range(repeat)]
+def _median(words: list[str], repeat: int) -> dict[str, float]:
+    rows = [_once(words) for _ in range(repeat)]
     return {key: round(statistics.median(row[key] for row in rows), 3) for key in rows[0]}
 
 
-def _once(scenario: str, kind: str, size: tuple[int, int]) -> dict[str, float]:
-    command = [sys.executable, "-c", TIMED, scenario, kind, str(size[0]), str(size[1])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _once(words: list[str]) -> dict[str, float]:
+    done = subprocess.run([sys.executable, "-c", *words], capture_output=True, text=True, check=False)
     if done.returncode:
         raise ImportError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}")
     row: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
