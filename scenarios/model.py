@@ -147,6 +147,7 @@ class Needle(Part):
     length_mm: Length | None = Field(None, description="Of the shaft; by default that of the procedure's needle.")
     diameter_mm: Length | None = Field(None, description="Of the shaft; by default that of the procedure's needle.")
     hub: StrictBool = Field(True, description="Draw the hub.")
+    end: Literal["lateral", "medial"] = Field("lateral", description="End of the probe beside which it enters in plane.")
 
 
 class Probe(Part):

@@ -239,7 +239,7 @@ class Scene:
                 return tuple(site_needle(site, request) for site in landmark_sites(procedure, self.places.ground))
             if probe is not None and procedure is not None:
                 side = "right" if procedure.side == "both" else procedure.side
-                entry, tip = in_plane(probe, self._axis(f"{NERVE}_{side}"), self.places)
+                entry, tip = in_plane(probe, self._axis(f"{NERVE}_{side}"), self.places, request.end)
                 return (free_needle(entry, tip, request, name),)
             raise ValueError("give entry and tip, or a procedure with a site or a probe.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,8 +38,8 @@ def probe_on_skin(request: model.Probe, places: Places) -> Probe:
     )  # fmt: skip
 
 
-def in_plane(probe: Probe, nerve: Array, places: Places) -> tuple[Array, Array]:
-    """Return entry (3,) and tip (3,) of a needle from the probe's lateral end to a nerve in the scanned plane.
+def in_plane(probe: Probe, nerve: Array, places: Places, end: Literal["lateral", "medial"] = "lateral") -> tuple[Array, Array]:
+    """Return entry (3,) and tip (3,) of a needle from one end of the probe to a nerve in the scanned plane.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ def in_plane(probe: Probe, nerve: Array, places: Places) -> tuple[Array, Array]:
         Its axis, mm.
     places : Places
         Of the anatomy.
+    end : {'lateral', 'medial'}
+        End of the probe beside which the needle enters.
 
     Raises
     ------
@@ -55,7 +59,8 @@ def in_plane(probe: Probe, nerve: Array, places: Places) -> tuple[Array, Array]:
     """
     centre, lateral, axis = (np.array(v) for v in (probe.centre_mm, probe.lateral, probe.axis))
     tip = _crossing(nerve, centre, lateral, axis, probe)
-    beside = centre + lateral * (probe.length_mm / 2 + BESIDE_PROBE_MM)
+    way = lateral if end == "lateral" else -lateral
+    beside = centre + way * (probe.length_mm / 2 + BESIDE_PROBE_MM)
     return places.on_skin(beside), tip
 
 
