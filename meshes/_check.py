@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 def nearest(value: str, allowed: Collection[str], n: int = 3) -> list[str]:
     """Return up to `n` allowed names that look like `value`, best first."""
-    return difflib.get_close_matches(str(value), list(allowed), n=n, cutoff=0.5)
+    return difflib.get_close_matches(str(value), list(dict.fromkeys(allowed)), n=n, cutoff=0.5)
 
 
 def unknown(name: str, value: object, allowed: Collection[str]) -> str:

@@ -10,6 +10,8 @@ import hashlib
 import io
 import json
 import os
+import secrets
+import stat
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -26,6 +28,7 @@ Array = NDArray[np.float64]
 FORMAT = 1
 STEPS = 65535
 SHIPPED = "model.inion"
+MAX_BYTES, MAX_UNPACKED_BYTES = 200_000_000, 2_000_000_000
 _FIELDS = ("key", "side", "kind", "tissue", "ta2", "latin", "fma", "sources", "evidence")
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeError, ValueError, RuntimeError)
 
@@ -43,9 +46,9 @@ def write_archive(anatomy: Anatomy, path: str | Path) -> None:
     for s in anatomy.structures.values():
         head["structures"].append({k: getattr(s, k) for k in _FIELDS} | {"branches": list(s.branches)})
         arrays |= {f"{s.key}/{k}": v for k, v in _packed(s, lower, upper).items()}
-    temporary = target.with_name(target.name + ".part")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             _put(archive, "head.json", json.dumps(head, indent=0, sort_keys=True).encode())
             for name, value in arrays.items():
                 _put(archive, name, _npy(value))
@@ -61,9 +64,14 @@ def read_archive(path: str | Path) -> Anatomy:
     ------
     ValueError
         If the file is not an archive of this format.
+    OSError
+        If it cannot be read.
     """
+    _check_file(Path(path))
     try:
         with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED_BYTES:
+                raise ValueError("it unpacks to too much")
             head = json.loads(archive.read("head.json"))
             anatomy = _anatomy(head, archive) if head["format"] == FORMAT else None
     except _DAMAGE as error:
@@ -71,6 +79,18 @@ def read_archive(path: str | Path) -> Anatomy:
     if anatomy is None:
         raise ValueError(f"{path} has format {head['format']!r}, not {FORMAT}. Make it anew with `inion build`.")
     return anatomy
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what would hang or fill the memory when it is opened."""
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ValueError(f"{path} is a directory, not a model file.")
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is not a regular file, so it is no model file.")
+    if status.st_size > MAX_BYTES:
+        size = f"{status.st_size / 1e6:,.0f} MB"
+        raise ValueError(f"{path} has {size}; a model file has at most {MAX_BYTES / 1e6:.0f} MB. Is it the right file?")
 
 
 def shipped_path() -> Path:

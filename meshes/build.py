@@ -98,9 +98,7 @@ def structures_of(part: Part) -> list[Structure]:
 def mirrored_mesh(mesh: SurfaceMesh) -> SurfaceMesh:
     """Return `mesh` mirrored across x = 0, still outward."""
     fibres = None if mesh.fibres is None else mesh.fibres * FLIP
-    return SurfaceMesh(
-        mesh.vertices_mm * FLIP, mesh.faces[:, ::-1].copy(), mesh.normals * FLIP, fibres, mesh.grain, mesh.tendon
-    )
+    return SurfaceMesh(mesh.vertices_mm * FLIP, mesh.faces[:, ::-1].copy(), mesh.normals * FLIP, fibres, mesh.grain, mesh.tendon)
 
 
 def _structure(part: Part, side: Side, mesh: SurfaceMesh, line: Array | None, branches: Mapping[str, Array]) -> Structure:

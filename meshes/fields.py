@@ -216,9 +216,7 @@ def sampled(field: Field, spacing: float = 0.8, margin: float = 6.0, *, half: bo
     return symmetric(grid) if half else grid
 
 
-def sample_grid(
-    field: Field, lower: Array, upper: Array, spacing: float, *, band: float
-) -> tuple[NDArray[np.float32], Array]:
+def sample_grid(field: Field, lower: Array, upper: Array, spacing: float, *, band: float) -> tuple[NDArray[np.float32], Array]:
     """Return values (nx, ny, nz) and the place of node (0, 0, 0): exact near the surface, smooth far from it.
 
     The box is cut into bricks of `BRICK` steps; where a brick's centre is further than `band` mm from the surface its

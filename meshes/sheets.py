@@ -287,5 +287,3 @@ def _ramp(u: Array, share: float) -> Array:
     if share <= 0:
         return np.zeros_like(u)
     return np.clip((share * 1.5 - u) / share, 0.0, 1.0)
-
-

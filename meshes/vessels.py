@@ -24,7 +24,5 @@ def vessel_parts(layers: Layers) -> list[Part]:
 def _with_foramina(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row with each 'foramen' node replaced by the centre of that vertebra's foramen."""
     centres = transverse_foramina()
-    nodes = [
-        {**n, "seat": "point", "near": centres[n["of"]].tolist()} if n["seat"] == "foramen" else n for n in row["nodes"]
-    ]
+    nodes = [{**n, "seat": "point", "near": centres[n["of"]].tolist()} if n["seat"] == "foramen" else n for n in row["nodes"]]
     return {**row, "nodes": nodes}

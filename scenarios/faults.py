@@ -10,6 +10,7 @@ from meshes.model import MissingName
 from scenarios.locate import line_of
 
 KeyPath = tuple[str | int, ...]
+LONGEST = 60
 
 
 class ScenarioError(ValueError):
@@ -73,5 +74,6 @@ def path_text(path: KeyPath) -> str:
     """Return a path as a reader writes it: `show[2].opacity`, counted from 1."""
     out = ""
     for part in path:
-        out += f"[{part + 1}]" if isinstance(part, int) else f"{'.' if out else ''}{part}"
+        name = f"{part[:LONGEST]}..." if isinstance(part, str) and len(part) > LONGEST else part
+        out += f"[{part + 1}]" if isinstance(part, int) else f"{'.' if out else ''}{name}"
     return out

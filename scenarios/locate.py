@@ -12,9 +12,17 @@ from collections.abc import Mapping
 
 Path = tuple[str | int, ...]
 
+DEEPEST = 100  # parts of a dotted key; the parser takes a time that grows with their square
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\n]+")
 _TRIPLE = ('"""', "'''")
+_DEEP = re.compile(rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{DEEPEST}}}""")
+
+
+def too_deep(text: str) -> int | None:
+    """Return the line of the first key that has more than `DEEPEST` parts; None if there is none."""
+    found = _DEEP.search(text)
+    return None if found is None else text.count("\n", 0, found.start()) + 1
 
 
 def locate(text: str) -> dict[Path, int]:

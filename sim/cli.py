@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 COMMANDS = {
@@ -21,6 +26,8 @@ COMMANDS = {
 }
 LISTS = ("scenarios", "structures", "groups", "sites", "views", "styles")
 MODULES = {"list": "listing"}
+CHOICE = re.compile(r"argument (?P<name>\S+): invalid choice: '(?P<value>.*)' \(choose from (?P<allowed>.*)\)", re.DOTALL)
+SIGNED = ("--size", "--seed", "--repeat")  # options whose value may be typed with a sign
 ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
 
 
@@ -29,11 +36,22 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with status 2 after one line."""
+        choice = CHOICE.fullmatch(message)
+        if choice is not None:
+            allowed = re.findall(r"[\w-]+", choice["allowed"])
+            near = difflib.get_close_matches(choice["value"], allowed, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Allowed: {', '.join(allowed)}."
+            name = f"{choice['name']} " if choice["name"].startswith("-") else ""
+            self.exit(BAD_INPUT, f"{self.prog}: {name}{choice['value']!r} is not known. {hint}\n")
         options = [o for action in self._actions for o in action.option_strings]
         wrong = message.removeprefix("unrecognized arguments: ").split()[0] if message.startswith("unrecognized") else ""
         near = difflib.get_close_matches(wrong, options, n=1)
         hint = f" Did you mean {near[0]}?" if near else f" See `{self.prog} --help`."
         self.exit(BAD_INPUT, f"{self.prog}: {message}.{hint}\n")
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help; argparse itself says nothing if it cannot be written."""
+        print(self.format_help(), end="", file=file)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,21 +63,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         Without the name of the program; those of the process by default.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        args = _parsed(arguments)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else BAD_INPUT
-    try:
-        return _run(args) if args.command != "doctor" else int(import_module("sim.commands.doctor").run(args))
+        status = _status(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except ImportError as error:
-        _tell(f"inion {args.command}: {error}. Run `inion doctor`: it says what is missing and how to mend it.")
+        _tell(f"inion {arguments[0]}: {error}. Run `inion doctor`: it says what is missing and how to mend it.")
         return FAILED
     except KeyboardInterrupt:
         _tell("inion: stopped.")
         return STOPPED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return DONE
+    except OSError as error:
+        _silence()
+        place = f"{error.filename}: cannot be used" if error.filename else "the answer cannot be written"
+        _tell(f"inion: {place} ({error.strerror or error}).")
+        return BAD_INPUT
+
+
+def _status(arguments: list[str]) -> int:
+    try:
+        args = _parsed(arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else BAD_INPUT
+    return _run(args) if args.command != "doctor" else int(import_module("sim.commands.doctor").run(args))
+
+
+def _silence() -> None:
+    """Let nothing that is still to be printed fail again when Python ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -86,12 +125,14 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
         near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(COMMANDS)}."
         parser.exit(BAD_INPUT, f"inion: {arguments[0]!r} is no command. {hint}\n")
-    args, rest = parser.parse_known_args(arguments)
+    args, rest = parser.parse_known_args(_joined(arguments))
     if args.version:
         from sim.release import program_version
 
         print(f"inion {program_version()}")
         parser.exit(DONE)
+    if args.command is None and rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if args.command is None:
         parser.print_help(sys.stderr)
         parser.exit(BAD_INPUT)
@@ -99,6 +140,17 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
         commands[args.command].error(f"unrecognized arguments: {' '.join(rest)}")
     args.tell = _tell
     return args
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """Join `--size -5x5` to `--size=-5x5`, so that the value is not taken for an option."""
+    out: list[str] = []
+    for word in arguments:
+        if out and out[-1] in SIGNED and re.match(r"-\d", word):
+            out[-1] += f"={word}"
+        else:
+            out.append(word)
+    return out
 
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:
@@ -145,4 +197,5 @@ def _seed(text: str) -> int:
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ from scenarios.model import DIRECTIONS, CameraName, Scenario
 from scenarios.selection import catalogue, select, select_one
 from scenarios.sites import Ground
 from sim.picture import Camera, Cut, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
-from sim.places import Places, as_point, unit
+from sim.places import Places, apart, as_point, unit
 from sim.procedures import Marked, free_needle, landmark_sites, marked, site_needle
 from sim.scanning import in_plane, probe_on_skin
 from sim.theme import load_theme
@@ -121,8 +121,10 @@ class Scene:
             width_mm=view.width_mm, zoom=view.zoom,
         )  # fmt: skip
         many = len(self.scenario.view) > 1 and not first
-        hidden = select(view.hide, list(self.anatomy.structures)) if view.hide else []
+        hidden = self._keys(view.hide, ("view", index, "hide"))
         shown = tuple(x for x in base.shown if x.key not in hidden)
+        if not shown:
+            raise self.origin.error(("view", index, "hide"), "hides all that is shown; the picture would be empty.")
         names = self._names(view.label, ("view", index, "label"), shown) if view.label and self.scenario.labels.show else ()
         return replace(
             base, name=f"{base.name}-{view.name}" if many else base.name, camera=camera, title=view.title or base.title,
@@ -136,6 +138,8 @@ class Scene:
         for number, step in enumerate(self.scenario.step, 1):
             gone |= set(self._keys(step.remove, ("step", number - 1, "remove"), side=step.side)) if step.remove else set()
             shown = tuple(x for x in picture.shown if x.key not in gone)
+            if not shown:
+                raise self.origin.error(("step", number - 1, "remove"), "leaves nothing to be shown; the picture would be empty.")
             names = self._names(step.label, ("step", number - 1, "label"), shown) if step.label else ()
             kept = tuple(x for x in picture.labels if x.key not in gone)
             title, caption = step.title or picture.title, _line_of_text(step.caption or picture.caption)
@@ -162,6 +166,8 @@ class Scene:
             for key in self._keys(row.structures, ("show", i, "structures"), side=row.side):
                 found[key] = Shown(key, row.opacity, row.highlight, row.colour)
         out = tuple(x for x in found.values() if x.opacity > 0)
+        if found and not out:
+            raise self.origin.error(("show",), "nothing is shown: the opacity of everything is 0.")
         if not out:
             raise self.origin.error(("show",), f"nothing that is named is part of the anatomy {self.anatomy.name!r}.")
         return out
@@ -234,7 +240,8 @@ class Scene:
         name = procedure.name if procedure else ""
         with self.origin.at("needle"):
             if request.entry is not None and request.tip is not None:
-                return (free_needle(self.places.point(request.entry), self.places.point(request.tip), request, name),)
+                entry, tip = apart("entry and tip", [self.places.point(p) for p in (request.entry, request.tip)])
+                return (free_needle(entry, tip, request, name),)
             if procedure is not None and name == "gon-block-landmark":
                 return tuple(site_needle(site, request) for site in landmark_sites(procedure, self.places.ground))
             if probe is not None and procedure is not None:
@@ -265,7 +272,7 @@ class Scene:
         if row.curve is not None:
             points = self.anatomy.curve(row.curve)
             return np.array([self.places.on_skin(p) for p in points]) if row.on_skin else points
-        ends = [self.places.point(place) for place in row.through or ()]
+        ends = apart("two places that follow each other", [self.places.point(place) for place in row.through or ()])
         if not row.on_skin:
             return np.array(ends)
         pieces = [self.places.ground.skin.geodesic(a, b) for a, b in pairwise(ends)]

@@ -57,10 +57,19 @@ class Check:
 
 def examine() -> list[Check]:
     """Return every check, in the order in which they should be mended."""
-    checks: list[Callable[[], Check]] = [
-        check_python, check_packages, check_opengl, check_model, check_fonts, check_writing, check_memory, check_disk,
-    ]  # fmt: skip
-    return [check() for check in checks]
+    checks: Mapping[str, Callable[[], Check]] = {
+        "Python": check_python, "packages": check_packages, "OpenGL": check_opengl, "model": check_model, "fonts": check_fonts,
+        "writing": check_writing, "memory": check_memory, "disk": check_disk,
+    }  # fmt: skip
+    return [_looked(name, check) for name, check in checks.items()]
+
+
+def _looked(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except OSError as error:
+        found = " ".join(f"cannot be looked at: {error}".split())
+        return Check(name, False, found, "go to a folder that exists and that you may read, and run `inion doctor` again")
 
 
 def check_python() -> Check:
@@ -95,6 +104,9 @@ def check_opengl() -> Check:
         done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=RENDER_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return Check("OpenGL", False, f"drawing off screen took longer than {RENDER_SECONDS} s", cure)
+    except OSError as error:
+        found = f"{sys.executable or 'Python'} cannot be started ({error.strerror or error})"
+        return Check("OpenGL", False, found, "make Python's file executable, or install Python anew")
     if done.returncode == 0:
         return Check("OpenGL", True, f"draws off screen ({done.stdout.strip().splitlines()[-1]})")
     lines = [line for line in done.stderr.strip().splitlines() if line.strip()] or [f"exit status {done.returncode}"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,7 @@ from sim.picture import Point
 
 Array = NDArray[np.float64]
 SKIN_REACH_MM = 150.0
+SAME_MM = 0.01
 
 
 class Places:
@@ -86,6 +88,13 @@ def as_point(value: ArrayLike) -> Point:
     """Return an array (3,) as plain floats, rounded to a micrometre so that equal scenes are equal values."""
     x, y, z = (round(float(v), 3) + 0.0 for v in np.asarray(value, dtype=np.float64))
     return x, y, z
+
+
+def apart(what: str, points: Sequence[Array]) -> Sequence[Array]:
+    """Return points (3,) of which no two in a row are one; else raise ValueError saying that `what` are the same."""
+    if any(np.linalg.norm(b - a) < SAME_MM for a, b in pairwise(points)):
+        raise ValueError(f"{what} are one point; they must lie apart.")
+    return points
 
 
 def unit(value: Array) -> Array:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scenarios import model
 from sim.picture import Probe
-from sim.places import Places, as_point, unit
+from sim.places import Places, apart, as_point, unit
 
 Array = NDArray[np.float64]
 BESIDE_PROBE_MM = 4.0
@@ -21,7 +21,7 @@ def probe_on_skin(request: model.Probe, places: Places) -> Probe:
     The scanned plane holds both places and the way outward from their middle; the footprint is turned in it until it
     lies flat on the skin.
     """
-    medial, lateral = places.point(request.medial), places.point(request.lateral)
+    medial, lateral = apart("medial and lateral", [places.point(request.medial), places.point(request.lateral)])
     middle = (medial + lateral) / 2
     along = unit(lateral - medial)
     outward = unit(places.on_skin(middle) - middle)

@@ -24,7 +24,8 @@ meshes.vertebra meshes.atlas_axis meshes.spine meshes.girdle meshes.canal
 meshes.muscle_recipes meshes.neck_muscles meshes.head_muscles meshes.nerves meshes.vessels
 meshes.landmarks meshes.measure meshes.passage meshes.metrics meshes.patient meshes.build meshes.compare
 
-scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema scenarios.selection scenarios.loader
+scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema scenarios.selection scenarios.wording
+scenarios.checks scenarios.loader
 scenarios.sites scenarios.rules scenarios.occipital scenarios.site_checks scenarios.preempt scenarios.validate
 
 sim.picture sim.cameras sim.theme sim.anatomies

@@ -19,6 +19,7 @@ from sim.picture import Picture
 
 ROOT = Path(__file__).parent.parent
 GOOD = 'schema = 1\ntitle = "A test"\n[[show]]\nstructures = ["bones"]\n[[view]]\nname = "main"\ncamera = "posterior"\n'
+INION = '{ landmark = "inion" }'
 
 
 @pytest.fixture
@@ -113,20 +114,28 @@ def test_checking_writes_nothing(stub: list[Picture], here: Path, capsys: pytest
         (["render", "gon-pth"], ["'gon-pth'", "'gon-path'"]),
         (["render", "gon-path", "--siez", "3x3"], ["--siez", "--size"]),
         (["render", "gon-path", "--size", "0x100"], ["0x100", "64x64"]),
-        (["render", "gon-path", "--size", "-5x-5"], ["expected one argument"]),
+        (["render", "gon-path", "--size", "-5x-5"], ["-5x-5", "64x64"]),
         (["render", "gon-path", "--size=-5x-5"], ["-5x-5", "64x64"]),
         (["render", "gon-path", "--size", "99999999x99999999"], ["7680"]),
         (["render", "gon-path", "--size", "big"], ["'big'", "1920x1080"]),
         (["render", "gon-path", "--view", "postrior"], ["'postrior'", "'posterior'", "close-up"]),
-        (["render", "gon-path", "--style", "drak"], ["drak", "dark"]),
+        (["render", "gon-path", "--style", "drak"], ["'drak'", "Did you mean 'dark'"]),
         (["render", "gon-path", "--seed", "-1"], ["seed"]),
         (["render", "gon-path", "--seed", "x"], ["'x'"]),
         (["render", "."], [".: is a directory"]),
         (["render", "missing.toml"], ["missing.toml: there is no such file"]),
         (["render", "gon-path.toml"], ["'gon-path'"]),
         (["render", ""], ["scenario"]),
-        (["list", "stuctures"], ["stuctures", "structures"]),
-        (["validate", "--model", "nope.inion"], ["nope.inion"]),
+        (["list", "stuctures"], ["'stuctures'", "Did you mean 'structures'"]),
+        (["--bogus"], ["--bogus", "inion --help"]),
+        (["render", "x" * 5000], ["cannot be read"]),
+        (["validate", "--model", "nope.inion"], ["nope.inion", "cannot be read"]),
+        (["validate", "--model", "."], ["directory"]),
+        (["validate", "--model", "/dev/zero"], ["not a regular file"]),
+        (["validate", "--model", ""], ["--model is empty"]),
+        (["build", "-o", ""], ["-o is empty"]),
+        (["build", "-o", "/dev/null"], ["not a regular file"]),
+        (["build", "--check", "-o", str(ROOT / "README.md")], ["not a model file"]),
         (["build", "--check", "-o", "nope.inion"], ["nope.inion"]),
         (["build", "-o", "nope/model.inion"], ["nope", "-o"]),
         (["build", "-o", "."], ["directory"]),
@@ -156,6 +165,12 @@ def test_a_bad_request_is_one_line(
         (lambda p: p.write_text(GOOD + 'focus = { site = "TEM_X1" }\n'), ["a.toml:8:", "site"]),
         (lambda p: p.write_text(GOOD + "[anatomy.patient]\nhead_lenth_mm = 3\n"), ["a.toml:9:", "'head_length_mm'"]),
         (lambda p: p.write_text(GOOD + '[anatomy]\nsource = "nope"\n'), ["a.toml:9:", "nope"]),
+        (lambda p: p.write_text(GOOD + 'hide = ["bones"]\n'), ["a.toml:8:", "empty"]),
+        (lambda p: p.write_text(GOOD + '[[step]]\nname = "a"\nremove = ["bones"]\n'), ["a.toml:10:", "empty"]),
+        (lambda p: p.write_text(GOOD.replace("[[view]]", "opacity = 0\n[[view]]")), ["a.toml:3:", "opacity"]),
+        (lambda p: p.write_text(f"{GOOD}[needle]\nentry = {INION}\ntip = {INION}\n"), ["a.toml:8:", "entry and tip"]),
+        (lambda p: p.write_text(f"{GOOD}[probe]\nmedial = {INION}\nlateral = {INION}\n"), ["a.toml:8:", "medial and lateral"]),
+        (lambda p: p.write_text(f"{GOOD}[[line]]\nthrough = [{INION}, {INION}]\n"), ["a.toml:8:", "one point"]),
         (lambda p: p.write_bytes(os.urandom(5000) + b"\xff"), ["a.toml:"]),
         (lambda p: p.mkdir(), ["directory"]),
         (lambda p: (p.touch(), os.truncate(p, 10**9)), ["1,000 MB"]),
@@ -221,6 +236,21 @@ def test_a_closed_pipe_is_no_fault() -> None:
     assert done.stderr == "" and len(done.stdout.splitlines()) == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [["list", "scenarios"], ["list", "structures", "--json"], ["--version"], ["--help"]])
+def test_an_answer_that_cannot_be_written_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sim", *arguments], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "cannot be written" in done.stderr
+
+
+def test_a_path_that_the_terminal_cannot_write_is_escaped() -> None:
+    done = command("render", "zü.toml", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 2 and done.stderr.startswith("z\\xfc.toml: there is no such file")
+
+
 def test_the_version_is_told() -> None:
     done = command("--version")
     assert done.returncode == 0 and done.stdout.startswith("inion ")
@@ -242,6 +272,14 @@ def test_doctor_names_the_cure_for_a_missing_driver(monkeypatch: pytest.MonkeyPa
     assert not check.good and "libGL.so.1" in check.found and "install" in check.cure
     monkeypatch.setattr(sim.doctor, "PROBE", "import os; os.abort()")
     assert not sim.doctor.check_opengl().good
+
+
+def test_doctor_tells_a_python_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import sim.doctor
+
+    monkeypatch.setattr(sys, "executable", str(tmp_path))
+    check = sim.doctor.check_opengl()
+    assert not check.good and "cannot be started" in check.found and check.cure
 
 
 @pytest.mark.slow

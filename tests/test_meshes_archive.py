@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -225,3 +227,18 @@ def test_names_that_are_missing_say_what_is_near(written: Path) -> None:
 
 def test_a_model_is_loaded_once(written: Path) -> None:
     assert load_anatomy(str(written)) is load_anatomy(str(written))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkfifo, "not a regular file"),
+        (os.mkdir, "directory"),
+        (lambda p: os.truncate(os.open(p, os.O_CREAT | os.O_RDWR), 300_000_000), "300 MB"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_would_hang_or_fill_the_memory_is_not_opened(tmp_path: Path, make: Callable[[Path], object], words: str) -> None:
+    make(tmp_path / "x")
+    with pytest.raises(ValueError, match=words):
+        read_archive(tmp_path / "x")

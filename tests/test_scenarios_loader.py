@@ -89,7 +89,7 @@ def test_every_field_of_the_schema_is_described() -> None:
     [
         ("opacity = 0.5", "opacty = 0.5", 9, ["'opacty'", "'opacity'"]),
         ("opacity = 0.5", 'opacity = "half"', 9, ["show[2].opacity", "number", "'half'"]),
-        ("opacity = 0.5", "opacity = 1.5", 9, ["less than or equal to 1", "1.5"]),
+        ("opacity = 0.5", "opacity = 1.5", 9, ["at most 1", "1.5"]),
         ("opacity = 0.5", "opacity = nan", 9, ["nan"]),
         ("opacity = 0.5", "opacity = true", 9, ["number", "true"]),
         ("gon_right", "greater_occipital_nrve_right", 8, ["'greater_occipital_nrve_right'", "'greater_occipital_nerve_right'"]),
@@ -103,7 +103,7 @@ def test_every_field_of_the_schema_is_described() -> None:
         ("schema = 1", "schema = 2", 1, ["2", "1"]),
         ("schema = 1", "size = [-5, 100]\nschema = 1", 1, ["64", "-5"]),
         ("schema = 1", "size = [100000, 64]\nschema = 1", 1, ["7680", "100000"]),
-        ("schema = 1", "size = [1.5, 64]\nschema = 1", 1, ["integer", "1.5"]),
+        ("schema = 1", "size = [1.5, 64]\nschema = 1", 1, ["whole number", "1.5"]),
         ("schema = 1", 'stile = "dark"\nschema = 1', 1, ["'style'"]),
         ("schema = 1", 'style = "drak"\nschema = 1', 1, ["'dark'"]),
         ('title = "A test"', 'title = "A test', 2, ["TOML"]),
@@ -195,3 +195,57 @@ def test_names_of_structures_are_resolved_in_catalogue_order() -> None:
 def test_every_group_has_members_of_the_catalogue() -> None:
     for name in groups():
         assert select([name], catalogue())
+
+
+@pytest.mark.parametrize(
+    ("more", "line", "words"),
+    [
+        ('[[line]]\nthrough = [{ landmark = "inion" }]', 17, ["line[1].through", "at least 2"]),
+        ('[[line]]\nthrough = [{ landmrk = "inion" }]', 17, ["'landmark'"]),
+        ('[[cut]]\nat = { landmark = "inion" }\nnormal = [0, 0, 0]', 18, ["cut[1].normal", "no length"]),
+        ('[[cut]]\nat = { landmark = "inion" }\nnormal = [0, 1]', 18, ["must have 3 numbers", "[0, 1]"]),
+        ('[[view]]\nname = "main"\ncamera = "left"', 17, ["view[2].name", "'main'"]),
+        ('[[step]]\nname = "a"\n[[step]]\nname = "a"', 19, ["step[2].name", "'a'"]),
+        ('[procedure]\nname = "gon-block-c2"\nfollow_the_pain = { temporalis = 2 }', 18, ["preempt", "'gon-block-c2'"]),
+        ('[procedure]\nname = "preempt"\nfollow_the_pain = { frontalis = 2 }', 18, ["takes no extra site", "temporalis 2"]),
+        (
+            '[procedure]\nname = "preempt"\nfollow_the_pain = { temporalis = { left = 1.5 } }',
+            18,
+            ["temporalis.left", "whole number"],
+        ),
+        ('[procedure]\nname = "preempt"\nside = "left"', 18, ["'left'", "both sides"]),
+        ('[[label]]\nat = { site = "TEM_R1" }', 17, ["[procedure]"]),
+        ("[anatomy.patient]\nbmi = [1]", 17, ["finite number"]),
+        ('[[view]]\nname = "b"\ncamera = "left"\nzoom = inf', 19, ["finite number", "inf"]),
+        ('[[view]]\nname = "b"\ncamera = "left"\nzoom = 2020-10-05', 19, ["a number", "2020-10-05"]),
+        ("[labels]\n" + "a." * 100_000 + "a = 1", 17, ["100 parts"]),
+        ("[labels]\nshow = " + "9" * 5000, 17, ["too many digits"]),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(more: str, line: int, words: list[str]) -> None:
+    message = fault(f"{GOOD}\n{more}\n")
+    assert message.startswith(f"a.toml:{line}: ") and len(message) < 300
+    for word in words:
+        assert word in message
+    assert "datetime" not in message and "uple" not in message
+
+
+def test_a_misspelt_key_that_is_needed_is_told_once() -> None:
+    assert fault(GOOD.replace("title", "titel")).startswith(
+        "a.toml:2: titel: key is 'titel', which is not known. Did you mean 'title'"
+    )
+
+
+def test_control_characters_are_refused_where_they_stand() -> None:
+    assert "a.toml:2: title: holds the control character U+0007" in fault(GOOD.replace("A test", "A \\u0007 test"))
+
+
+def test_a_name_is_suggested_once() -> None:
+    assert fault(GOOD.replace("bones", "splenius_capits")).count("'splenius_capitis'") == 1
+
+
+def test_a_name_that_is_too_long_for_a_file_is_one_short_line() -> None:
+    for ending in ("", ".toml"):
+        with pytest.raises(ScenarioError, match="cannot be read") as caught:
+            load_scenario("x" * 5000 + ending)
+        assert len(str(caught.value)) < 200

@@ -13,7 +13,7 @@ def run(args: argparse.Namespace) -> int:
     """Print every check with its cure; exit status 1 if something is wrong."""
     checks = examine()
     if args.json:
-        print(json.dumps([asdict(check) for check in checks], ensure_ascii=False, indent=2))
+        print(json.dumps([asdict(check) for check in checks], indent=2))
     else:
         for check in checks:
             print(f"{'ok ' if check.good else 'BAD'}  {check.name:<8}  {check.found}")

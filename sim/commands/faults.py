@@ -23,4 +23,6 @@ def cannot(verb: str, path: str | Path, error: OSError) -> BadInput:
         errno.ENAMETOOLONG: "The name is too long.",
     }
     cure = cures.get(error.errno or 0, "")
+    if "writ" not in verb:
+        cure = f"{cure.split(';')[0].rstrip('.')}." if cure else ""
     return BadInput(f"{path}: cannot {verb} ({error.strerror or error}). {cure}".strip())

@@ -11,7 +11,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the names that can be used, with what they mean."""
     rows = TABLES[args.what]()
     if args.json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print(json.dumps(rows, indent=2))
         return 0
     width = max(len(name) for name in rows)
     for name, text in rows.items():

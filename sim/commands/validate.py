@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sim.commands.faults import BadInput
+from sim.commands.faults import BadInput, cannot
 
 if TYPE_CHECKING:
     from scenarios.validate import Row
@@ -19,14 +19,18 @@ def run(args: argparse.Namespace) -> int:
     from scenarios.validate import validate
     from sim.anatomies import load_anatomy
 
+    if not args.model.strip():
+        raise BadInput("--model is empty; give the file of a model, or leave it out.")
     try:
         anatomy = load_anatomy(args.model)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise cannot("be read", args.model, error) from error
+    except ValueError as error:
         raise BadInput(f"--model: {error}") from error
     rows = validate(anatomy)
     outside = [row for row in rows if not row.inside]
     if args.json:
-        print(json.dumps([_plain(row) for row in rows], ensure_ascii=False, indent=2))
+        print(json.dumps([_plain(row) for row in rows], indent=2))
     else:
         for line in table(outside if args.failed else rows):
             print(line)

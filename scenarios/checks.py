@@ -1,0 +1,108 @@
+"""What the types of a scenario cannot refuse: names that mean nothing, keys that do not go together."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from scenarios.faults import KeyPath
+from scenarios.model import Place, Scenario
+from scenarios.selection import catalogue, select_one
+
+Fault = tuple[KeyPath, str]
+
+
+def faults(scenario: Scenario) -> list[str]:
+    """Return one line for each fault of a scenario whose types are sound."""
+    found = [*_unknown_structures(scenario), *_procedure(scenario), *_names_twice(scenario), *_flat_cuts(scenario)]
+    found += [*_sites_of_nothing(scenario), *_control_characters(scenario, ())]
+    return [scenario.origin.fault(path, message) for path, message in found]
+
+
+def _unknown_structures(scenario: Scenario) -> Iterator[Fault]:
+    for path, name in _structure_names(scenario):
+        try:
+            select_one(name, catalogue())
+        except ValueError as error:
+            yield path, str(error)
+
+
+def _structure_names(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
+    lists: list[tuple[KeyPath, tuple[str, ...]]] = [(("labels", "structures"), scenario.labels.structures)]
+    lists += [(("show", i, "structures"), s.structures) for i, s in enumerate(scenario.show)]
+    lists += [(("cut", i, "structures"), s.structures) for i, s in enumerate(scenario.cut)]
+    lists += [(("view", i, "hide"), s.hide) for i, s in enumerate(scenario.view)]
+    lists += [(("view", i, "label"), s.label) for i, s in enumerate(scenario.view)]
+    lists += [(("step", i, "remove"), s.remove) for i, s in enumerate(scenario.step)]
+    lists += [(("step", i, "label"), s.label) for i, s in enumerate(scenario.step)]
+    if scenario.window:
+        lists.append((("window", "structures"), scenario.window.structures))
+    for path, names in lists:
+        yield from (((*path, i), name) for i, name in enumerate(names))
+    for path, place in places(scenario, ()):
+        if place.structure is not None:
+            yield (*path, "structure"), place.structure
+
+
+def _procedure(scenario: Scenario) -> Iterator[Fault]:
+    asked = scenario.procedure
+    if asked is None:
+        return
+    if asked.name != "preempt" and asked.follow_the_pain:
+        yield ("procedure", "follow_the_pain"), f"only preempt has extra sites; the procedure is {asked.name!r}."
+    if asked.name == "preempt" and "side" in asked.model_fields_set and asked.side != "both":
+        yield ("procedure", "side"), f"is {asked.side!r}; preempt is always on both sides. Leave the key out."
+    if asked.name == "preempt" and asked.definitions:
+        yield ("procedure", "definitions"), "belongs to the blocks of the greater occipital nerve, not to preempt."
+
+
+def _names_twice(scenario: Scenario) -> Iterator[Fault]:
+    for kind, names in (("view", [v.name for v in scenario.view]), ("step", [s.name for s in scenario.step])):
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                yield (kind, i, "name"), f"two {kind}s are called {name!r}; give each its own name."
+
+
+def _flat_cuts(scenario: Scenario) -> Iterator[Fault]:
+    for i, cut in enumerate(scenario.cut):
+        if cut.normal is not None and max(abs(x) for x in cut.normal) < 1e-9:
+            yield ("cut", i, "normal"), "has no length, so it points nowhere; give a direction such as [0, 0, 1]."
+
+
+def _sites_of_nothing(scenario: Scenario) -> Iterator[Fault]:
+    if scenario.procedure is None:
+        for path, place in places(scenario, ()):
+            if place.site is not None:
+                yield (
+                    (*path, "site"),
+                    f"{place.site!r} is a site of a procedure, and there is none; add a table [procedure].",
+                )
+
+
+def _control_characters(part: Any, path: KeyPath) -> Iterator[Fault]:
+    """Line ends and tabs are blanks; all other control characters cannot be drawn."""
+    if isinstance(part, str):
+        wrong = next((x for x in part if unicodedata.category(x) == "Cc" and x not in "\n\r\t"), None)
+        if wrong is not None:
+            yield path, f"holds the control character U+{ord(wrong):04X}, which cannot be drawn."
+    elif isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            yield from _control_characters(getattr(part, name), (*path, name))
+    elif isinstance(part, tuple):
+        for i, item in enumerate(part):
+            yield from _control_characters(item, (*path, i))
+
+
+def places(part: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Place]]:
+    """Yield every `Place` of a scenario with its path."""
+    if isinstance(part, Place):
+        yield path, part
+    elif isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            yield from places(getattr(part, name), (*path, name))
+    elif isinstance(part, tuple):
+        for i, item in enumerate(part):
+            yield from places(item, (*path, i))
