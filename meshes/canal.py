@@ -58,5 +58,4 @@ def _ganglion(row: Mapping[str, Any], dura: Field) -> Part:
     spindle = blade(row["axis"], row["half_height"], row["half_depth"], UP, 0.5)
     root = tube(row["root"], row["root_radius"])
     form = carved(joined([spindle, root], 1.5), [dura], 0.3, DURA_GAP_MM)
-    line = catmull_rom([*row["root"][:1], *row["axis"]], 0.5)
-    return Part("c2_spinal_ganglion", form, 0.35, 1200, centerline=line, sources=tuple(row["sources"]), evidence=row["evidence"])
+    return Part("c2_spinal_ganglion", form, 0.35, 1200, sources=tuple(row["sources"]), evidence=row["evidence"])

@@ -84,7 +84,7 @@ class Structure:
     mesh : SurfaceMesh
         Its surface.
     centerline, radius_mm : (n, 3), (n,) arrays or None
-        Axis from origin to end, and radius along it, of nerves and vessels.
+        Axis from origin to end, and radius along it, of nerves and vessels: both or neither.
     branches : mapping of str to (n, 3) array
         Named branches of a nerve or vessel, from the trunk outward.
     sources : tuple of str
