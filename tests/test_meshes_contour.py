@@ -63,7 +63,10 @@ def test_a_ball_anywhere_at_any_spacing_is_closed_and_has_its_volume(
 ) -> None:
     body = solid(contour(f.sphere(centre, radius), step))
     assert body.is_watertight and body.euler_number == 2
-    assert body.volume == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.5 * (step / radius) ** 2 + 0.002)
+    # corners lie on the ball, so volume is only lost: a triangle of the longest edges, sqrt(2) steps, sinks
+    # step^2 / (4 radius) on average, which is 3/4 (step / radius)^2 of the volume
+    whole = 4 / 3 * np.pi * radius**3
+    assert whole * (1 - 0.75 * (step / radius) ** 2) < body.volume < whole * 1.001
     assert body.center_mass == pytest.approx(centre, abs=0.05)
 
 
