@@ -34,8 +34,9 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False, symlinks=True)
     site = next(folder.glob("lib/python*/site-packages"))
+    apart = ["--no-deps", "--no-index", "--ignore-installed", "--prefix", str(folder)]  # or pip takes away the one it runs beside
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--ignore-installed", "--quiet", "--prefix", str(folder), str(wheel)],
+        [sys.executable, "-m", "pip", "install", "--quiet", *apart, str(wheel)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
