@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -115,6 +116,4 @@ def _unsided(structure: Structure) -> str:
 
 
 def _without(part: Part, beds: Sequence[Field]) -> Part:
-    from dataclasses import replace
-
     return replace(part, field=fields.subtract(part.field, *beds))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes.fields import Field, intersect, offset, project, smooth_union, subtract, symmetric, union
+from meshes.muscle_recipes import heads_fibres
 from meshes.parts import Fibres, Part
 from meshes.points import load_table
 from meshes.sheets import Sheet, bedded, loft, wrap
@@ -50,7 +51,7 @@ def head_muscle_parts(bones: Field, skin: Field) -> list[Part]:
         bodies[key] = body if recipe.get("median") else symmetric(body)
         under = intersect(body, offset(skin, -float(layers["least_cover_mm"])))
         whole = subtract(under, bones, *(offset(other, float(layers["plane_mm"])) for other in deeper))
-        parts.append(_part(key, recipe, whole, _fibres(sheets)))
+        parts.append(_part(key, recipe, whole, heads_fibres(sheets)))
     return parts
 
 
@@ -114,22 +115,6 @@ def _spokes(recipe: Mapping[str, Any], skin: Field) -> list[Array]:
         inside = skin(grid.reshape(-1, 3)).reshape(4, -1) < -depth
         rows.append(np.column_stack([x, ahead[np.argmax(inside, axis=1)], z]))
     return rows
-
-
-def _fibres(sheets: list[Sheet]) -> Fibres:
-    """Each point asks the sheet that it lies in."""
-    if len(sheets) == 1:
-        return sheets[0].fibres_at
-    forms = [sheet.field() for sheet in sheets]
-
-    def fibres(points: Array) -> tuple[Array, Array, Array]:
-        nearest = np.argmin([form(points) for form in forms], axis=0)
-        each = [sheet.fibres_at(points) for sheet in sheets]
-        rows = np.arange(len(points))
-        direction, grain, tendon = (np.stack([e[i] for e in each])[nearest, rows] for i in range(3))
-        return direction, grain, tendon
-
-    return fibres
 
 
 def _part(key: str, recipe: Mapping[str, Any], field: Field, fibres: Fibres) -> Part:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from meshes import load_anatomy
 from meshes.head_muscles import ORDER
 from meshes.landmarks import derive_landmarks
 from meshes.model import Anatomy, SurfaceMesh
@@ -19,11 +18,8 @@ PAIRED = [k for k in ORDER if not load_table("head_muscles")[k].get("median")]
 
 
 @pytest.fixture(scope="module")
-def head() -> Anatomy:
-    try:
-        return load_anatomy()
-    except FileNotFoundError:
-        pytest.skip("the shipped model is not built here; run `inion build`")
+def head(anatomy: Anatomy) -> Anatomy:
+    return anatomy
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from meshes import load_anatomy
 from meshes.model import Anatomy
 from meshes.surface import path_length
 from scenarios.occipital import gon_landmark_definitions, inion_mastoid_line, medial_third_point
@@ -22,11 +21,8 @@ MOST = {"temporalis": 2, "occipitalis": 2, "trapezius": 4}
 
 
 @pytest.fixture(scope="module")
-def head() -> Anatomy:
-    try:
-        return load_anatomy()
-    except FileNotFoundError:
-        pytest.skip("the shipped model is not built here; run `inion build`")
+def head(anatomy: Anatomy) -> Anatomy:
+    return anatomy
 
 
 @pytest.fixture(scope="module")
