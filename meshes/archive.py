@@ -1,7 +1,8 @@
 """The prebuilt model: an `Anatomy` in one compact file.
 
-Vertices are kept as 16-bit steps of the model's box (about 0.006 mm), normals and fibres as signed
-bytes, so that the shipped model stays small and loads in well under a second.
+Vertices are kept as 16-bit steps of 1/128 mm (of the model's box, where it is larger than 512 mm), normals and fibres as signed
+bytes, and a left structure that is the mirror image of its right one is kept as just that, so that the
+shipped model stays small and loads in well under a second.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meshes.model import Anatomy, Structure, SurfaceMesh
+from meshes.model import Anatomy, Structure, SurfaceMesh, mirrored_mesh
+from meshes.points import FLIP
 
 Array = NDArray[np.float64]
-FORMAT = 1
+FORMAT = 2
 STEPS = 65535
+LATTICE_MM = 1 / 128  # step of the vertices of any model that lies within REACH_MM of the origin
+REACH_MM = 256.0
 SHIPPED = "model.inion"
 MAX_BYTES, MAX_UNPACKED_BYTES = 200_000_000, 2_000_000_000
 _FIELDS = ("key", "side", "kind", "tissue", "ta2", "latin", "fma", "sources", "evidence")
@@ -36,16 +40,18 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeE
 def write_archive(anatomy: Anatomy, path: str | Path) -> None:
     """Write `anatomy` to `path`; the file appears whole or not at all."""
     target = Path(path)
-    meshes = [s.mesh for s in anatomy.structures.values()]
-    lower = np.min([m.vertices_mm.min(axis=0) for m in meshes], axis=0)
-    upper = np.max([m.vertices_mm.max(axis=0) for m in meshes], axis=0)
+    lower, upper = _box(anatomy)
     head: dict[str, Any] = {"format": FORMAT, "name": anatomy.name, "meta": dict(anatomy.meta), "structures": []}
     head |= {"lower": lower.tolist(), "upper": upper.tolist()}
     head["landmarks"] = {k: np.round(v, 4).tolist() for k, v in anatomy.landmarks.items()}
     arrays: dict[str, NDArray[Any]] = {f"curve/{k}": v.astype(np.float32) for k, v in anatomy.curves.items()}
+    step = float((upper - lower).max()) / STEPS
     for s in anatomy.structures.values():
-        head["structures"].append({k: getattr(s, k) for k in _FIELDS} | {"branches": list(s.branches)})
-        arrays |= {f"{s.key}/{k}": v for k, v in _packed(s, lower, upper).items()}
+        right = anatomy.structures.get(f"{s.key.removesuffix('_left')}_right") if s.side == "left" else None
+        mirror = right is not None and _is_mirror(s, right, step)
+        head["structures"].append({k: getattr(s, k) for k in _FIELDS} | {"branches": list(s.branches), "mirror": mirror})
+        if not mirror:
+            arrays |= {f"{s.key}/{k}": v for k, v in _packed(s, lower, upper).items()}
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
     try:
         with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -111,6 +117,21 @@ def _anatomy(head: Mapping[str, Any], archive: zipfile.ZipFile) -> Anatomy:
     return Anatomy.of(head["name"], structures, head["landmarks"], curves, head["meta"])
 
 
+def on_lattice(vertices: Array) -> Array:
+    """Return vertices (mm) moved to the nearest point that the file can hold exactly, within `REACH_MM` of the origin."""
+    return np.asarray(np.round(vertices / LATTICE_MM) * LATTICE_MM)
+
+
+def _box(anatomy: Anatomy) -> tuple[Array, Array]:
+    """The box whose steps vertices are kept in: the lattice's, where the model lies within it."""
+    meshes = [s.mesh for s in anatomy.structures.values()]
+    lower = np.min([m.vertices_mm.min(axis=0) for m in meshes], axis=0)
+    upper = np.max([m.vertices_mm.max(axis=0) for m in meshes], axis=0)
+    if (lower >= -REACH_MM).all() and (upper <= REACH_MM - LATTICE_MM).all():
+        return np.full(3, -REACH_MM), np.full(3, -REACH_MM + STEPS * LATTICE_MM)
+    return lower, upper
+
+
 def _packed(s: Structure, lower: Array, upper: Array) -> Mapping[str, NDArray[Any]]:
     mesh = s.mesh
     order = np.uint16 if len(mesh.vertices_mm) <= STEPS else np.uint32
@@ -128,12 +149,14 @@ def _packed(s: Structure, lower: Array, upper: Array) -> Mapping[str, NDArray[An
 
 
 def _unpacked(row: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], lower: Array, upper: Array) -> Structure:
+    kept = row["key"].removesuffix("_left") + "_right" if row["mirror"] else row["key"]
+
     def read(name: str, scale: float = 1.0) -> Array | None:
-        value = arrays.get(f"{row['key']}/{name}")
+        value = arrays.get(f"{kept}/{name}")
         return None if value is None else value.astype(np.float64) / scale
 
     def required(name: str) -> NDArray[Any]:
-        return arrays[f"{row['key']}/{name}"]
+        return arrays[f"{kept}/{name}"]
 
     vertices = lower + required("vertices").astype(np.float64) * ((upper - lower) / STEPS)
     mesh = SurfaceMesh(
@@ -142,7 +165,23 @@ def _unpacked(row: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], lower:
     )  # fmt: skip
     fields = {k: row[k] for k in _FIELDS} | {"sources": tuple(row["sources"])}
     branches = {name: required(f"branch/{name}").astype(np.float64) for name in row["branches"]}
-    return Structure(**fields, mesh=mesh, centerline=read("centerline"), radius_mm=read("radius"), branches=branches)
+    line, radius = read("centerline"), read("radius")
+    if row["mirror"]:
+        mesh, branches = mirrored_mesh(mesh), {name: branch * FLIP for name, branch in branches.items()}
+        line = None if line is None else line * FLIP
+    return Structure(**fields, mesh=mesh, centerline=line, radius_mm=radius, branches=branches)
+
+
+def _is_mirror(left: Structure, right: Structure, step: float) -> bool:
+    """Whether `left` is `right` mirrored, triangle by triangle, to the step in which vertices are kept."""
+    a, b = left.mesh, right.mesh
+    if a.faces.shape != b.faces.shape or left.branches.keys() != right.branches.keys():
+        return False
+    lines = [(left.branches[k], right.branches[k]) for k in left.branches] + [(a.vertices_mm, b.vertices_mm)]
+    if left.centerline is not None and right.centerline is not None:
+        lines.append((left.centerline, right.centerline))
+    same = (left.centerline is None) == (right.centerline is None) and np.array_equal(a.faces, b.faces[:, ::-1])
+    return bool(same and all(p.shape == q.shape and np.abs(p - q * FLIP).max() <= step for p, q in lines))
 
 
 def _bytes(unit: Array) -> NDArray[np.int8]:

@@ -11,6 +11,8 @@ from meshes.fields import Field, gradient, project, sample_grid
 from meshes.model import SurfaceMesh
 
 Array = NDArray[np.float64]
+FLAT_MM = 0.02  # edges are merged first where the surface moves less than this: thinning by error is slow on big meshes
+TOLERANCES_MM = (0.03, 0.06, 0.1, 0.15)
 
 
 def contour(field: Field, spacing: float, *, faces: int | None = None) -> SurfaceMesh:
@@ -65,20 +67,23 @@ def _closed_grid(field: Field, spacing: float) -> tuple[NDArray[np.float32], Arr
 
 def _thinned(mesh: Any, faces: int) -> Any:
     """Decimate by quadric error; where that would tear the mesh, merge edges that keep it closed instead."""
-    thin = mesh.decimate(1.0 - faces / mesh.n_cells, volume_preservation=True).clean(tolerance=1e-5, absolute=True)
+    light = _merged(mesh, faces, (FLAT_MM,))
+    if light.n_cells <= faces:
+        return light
+    thin = light.decimate(1.0 - faces / light.n_cells, volume_preservation=True).clean(tolerance=1e-5, absolute=True)
     if thin.n_open_edges == 0 and thin.is_manifold:
         return thin
-    return _simplified(mesh, faces)
+    return _merged(mesh, faces, TOLERANCES_MM)
 
 
-def _simplified(mesh: Any, faces: int) -> Any:
-    """Simplify with a growing tolerance until the count is near `faces`; closed stays closed."""
+def _merged(mesh: Any, faces: int, tolerances_mm: tuple[float, ...]) -> Any:
+    """Merge edges with a growing tolerance until the count is near `faces`; closed stays closed."""
     import manifold3d
     import pyvista as pv
 
     triangles = np.asarray(mesh.regular_faces, dtype=np.uint32)
     body = manifold3d.Manifold(manifold3d.Mesh(np.asarray(mesh.points, dtype=np.float32), triangles))
-    for tolerance in (0.03, 0.06, 0.1, 0.15):
+    for tolerance in tolerances_mm:
         thin = body.simplify(tolerance).to_mesh()
         if len(thin.tri_verts) <= 1.3 * faces:
             break

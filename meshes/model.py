@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes._check import unknown
+from meshes.points import FLIP
 
 if TYPE_CHECKING:
     import trimesh
@@ -180,6 +181,12 @@ class Anatomy:
             MappingProxyType({k: _frozen(v) for k, v in curves.items()}),
             MappingProxyType(dict(meta or {})),
         )
+
+
+def mirrored_mesh(mesh: SurfaceMesh) -> SurfaceMesh:
+    """Return `mesh` mirrored across x = 0, still outward."""
+    fibres = None if mesh.fibres is None else mesh.fibres * FLIP
+    return SurfaceMesh(mesh.vertices_mm * FLIP, mesh.faces[:, ::-1].copy(), mesh.normals * FLIP, fibres, mesh.grain, mesh.tendon)
 
 
 def _frozen(value: Any) -> Array:

@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from meshes import archive, load_anatomy
 from meshes.archive import digest, read_archive, write_archive
 from meshes.contour import contour
 from meshes.fields import ellipsoid, sphere
-from meshes.model import Anatomy, MissingName, Structure, SurfaceMesh
+from meshes.model import Anatomy, MissingName, Structure, SurfaceMesh, mirrored_mesh
 
 
 @cache
@@ -54,6 +55,27 @@ def test_vertices_come_back_within_four_microns(written: Path) -> None:
     for key, s in small().structures.items():
         assert np.abs(back[key].mesh.vertices_mm - s.mesh.vertices_mm).max() < 0.004
         assert np.array_equal(back[key].mesh.faces, s.mesh.faces)
+
+
+def test_a_mirrored_left_structure_takes_no_room_and_comes_back(tmp_path: Path) -> None:
+    right = small()["greater_occipital_nerve_right"]
+    flip = np.array([-1.0, 1.0, 1.0])
+    assert right.centerline is not None
+    left = replace(
+        right, key="greater_occipital_nerve_left", side="left", mesh=mirrored_mesh(right.mesh),
+        centerline=right.centerline * flip, branches={k: v * flip for k, v in right.branches.items()},
+    )  # fmt: skip
+    bulged = replace(left, mesh=replace(left.mesh, vertices_mm=left.mesh.vertices_mm * 1.01))
+    for other, kept in ((left, False), (bulged, True)):
+        path = tmp_path / f"pair-{kept}.inion"
+        write_archive(Anatomy.of("pair", [right, other], {}, {}), path)
+        with zipfile.ZipFile(path) as archive:
+            assert (f"{other.key}/vertices" in archive.namelist()) is kept
+        back = read_archive(path)[other.key]
+        assert np.abs(back.mesh.vertices_mm - other.mesh.vertices_mm).max() < 0.004
+        assert back.centerline is not None and np.allclose(back.centerline, left.centerline, atol=1e-4)
+        assert np.allclose(back.branches["medial"], left.branches["medial"], atol=1e-4)
+        assert np.einsum("ij,ij->i", back.mesh.normals, other.mesh.normals).min() > 0.99
 
 
 def test_normals_and_fibres_come_back_unit_and_within_a_degree(written: Path) -> None:
@@ -165,7 +187,7 @@ def head_of(path: Path) -> dict[str, object]:
 
 def test_another_format_is_refused_by_number(tmp_path: Path, written: Path) -> None:
     path = rewritten(written, tmp_path / "new", head=head_of(written) | {"format": 99})
-    assert "has format 99, not 1" in refused(path)
+    assert "has format 99, not 2" in refused(path)
 
 
 @pytest.mark.parametrize("member", ["head.json", "skin/vertices", "skin/faces", "greater_occipital_nerve_right/branch/medial"])
@@ -178,7 +200,7 @@ def test_a_member_that_is_junk_is_refused(tmp_path: Path, written: Path, member:
     assert "is not a model file of Inion" in refused(rewritten(written, tmp_path / "junk", junk=member))
 
 
-@pytest.mark.parametrize("head", [[], {"format": 1}, "words"], ids=["list", "bare", "text"])
+@pytest.mark.parametrize("head", [[], {"format": 2}, "words"], ids=["list", "bare", "text"])
 def test_a_head_of_another_shape_is_refused(tmp_path: Path, written: Path, head: object) -> None:
     assert "is not a model file of Inion" in refused(rewritten(written, tmp_path / "odd", head=head))
 

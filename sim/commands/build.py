@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import tempfile
 from pathlib import Path
@@ -23,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
     from meshes.compare import differences
     from sim.progress import progress
 
+    if importlib.util.find_spec("pymeshlab") is None:
+        raise BadInput("building the model needs PyMeshLab, which is not installed; add it with `pip install 'inion[build]'`.")
     target = _target(args.out)
     old = _old(target) if args.check else None
     if old is None:
