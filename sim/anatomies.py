@@ -33,6 +33,13 @@ def load_anatomy(source: str | Path | Patient = "shipped") -> Anatomy:
     return meshes.load_anatomy(str(source))
 
 
+def both_sexes(anatomy: Anatomy) -> tuple[Anatomy, ...]:
+    """Return an anatomy and, if it is a man's, the same as a woman."""
+    if anatomy.meta.get("sex", "male") != "male":
+        return (anatomy,)
+    return anatomy, bent(anatomy, Patient(sex="female"))
+
+
 def anatomy_for(scenario: Scenario) -> Anatomy:
     """Return the anatomy that a scenario asks for; its paths start in the scenario's folder.
 

@@ -112,6 +112,14 @@ def test_tangents_are_unit_and_square_to_the_radius_of_a_circle() -> None:
     assert along[0] == pytest.approx([0, 1, 0], abs=1e-2)
 
 
+def test_a_suture_swings_to_both_sides_in_its_surface_and_keeps_its_ends() -> None:
+    line = np.column_stack([np.arange(0.0, 80.5, 0.5), np.zeros(161), np.zeros(161)])
+    toothed = curves.serrated(line, np.tile([0.0, 0.0, 1.0], (161, 1)), wave=9.0, swing=1.0)
+    assert toothed[[0, -1]] == pytest.approx(line[[0, -1]])
+    assert np.abs(toothed[:, 2]).max() == pytest.approx(0) and toothed[:, 0] == pytest.approx(line[:, 0])
+    assert 0.8 < toothed[:, 1].max() < 1.7 and -1.7 < toothed[:, 1].min() < -0.8
+
+
 @given(st.lists(st.floats(0.1, 9), min_size=3, max_size=6), st.floats(-0.5, 1.5))
 def test_profile_passes_through_its_values_and_never_overshoots(values: list[float], at: float) -> None:
     stations = np.linspace(0, 1, len(values))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from meshes import fields as f
 from meshes.curves import arc_length
 from meshes.fields import Field
-from meshes.paths import RULES, faces_of, kept_clear, path, scalp_path, seat_node
+from meshes.paths import RULES, faces_of, kept_clear, path, posterior_border, scalp_path, seat_node
 
 LAYERS: dict[str, Field] = {
     "skin": f.box([0, 0, 0], [90, 60, 90]),
@@ -97,6 +97,31 @@ def test_behind_border_is_behind_the_rearmost_point_on_the_right() -> None:
         seat("behind_border", of="obliquus_capitis_inferior", height=10, gap=1.0)
 
 
+def test_posterior_border_is_the_rear_edge_from_above_down() -> None:
+    border = posterior_border(LAYERS["obliquus_capitis_inferior"], -46, -54.5, 2.0)
+    assert border[:, 1] == pytest.approx(-28, abs=0.35) and border[:, 2].tolist() == [-46, -48, -50, -52, -54]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0, 5), st.floats(0, 2))
+def test_along_border_walks_down_from_the_height_of_a_place(distance: float, gap: float) -> None:
+    place = seat("along_border", of="obliquus_capitis_inferior", near=[52, 10, -46], distance=distance, gap=gap)
+    assert place[1:] == pytest.approx([-28 - gap, -46 - distance], abs=0.4)
+
+
+def test_on_face_is_on_the_nearest_side_whichever_that_is() -> None:
+    muscle = "semispinalis_capitis"
+    assert seat("on_face", of=muscle, near=[10, -50, 0], gap=1.5) == pytest.approx([10, -41.5, 0], abs=0.02)
+    assert seat("on_face", of=muscle, near=[10, -20, 0], gap=1.5) == pytest.approx([10, -30.5, 0], abs=0.02)
+
+
+def test_mid_face_is_outside_before_the_middle_of_the_section() -> None:
+    place = seat("mid_face", of="obliquus_capitis_inferior", near=[0, 0, -50], ahead=2.0, gap=1.2)
+    assert place == pytest.approx([36.2, -20, -50], abs=0.35)
+    with pytest.raises(ValueError, match=r"no section at height 10\.0"):
+        seat("mid_face", of="obliquus_capitis_inferior", near=[0, 0, 10], gap=1.0)
+
+
 def test_a_point_is_itself_and_a_misspelt_rule_names_the_nearest() -> None:
     assert seat("point", near=[1, 2, 3]).tolist() == [1, 2, 3]
     with pytest.raises(ValueError, match=r"seat is 'betwen', which is not known. Did you mean 'between'"):
@@ -111,7 +136,7 @@ def test_a_seat_follows_its_layer_when_the_layer_moves() -> None:
 
 
 def test_path_is_smooth_through_its_nodes() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"seat": "point", "near": [15, -10, -55]},
         {"seat": "between", "of": ["obliquus_capitis_inferior", "semispinalis_capitis"], "lateral": 22, "height": -50},
         {"seat": "within", "of": "trapezius", "lateral": 20, "height": -20},
@@ -134,6 +159,15 @@ def test_kept_clear_leaves_the_bone_and_holds_the_ends() -> None:
     assert arc_length(free)[-1] < 1.2 * arc_length(line)[-1]
 
 
+def test_kept_clear_gives_each_point_its_own_room() -> None:
+    line = np.column_stack([np.linspace(-40, 40, 161), np.full(161, -9.0), np.zeros(161)])
+    wall = f.half_space([0, -10, 0], [0, -1, 0])  # solid above y = -10
+    room = np.linspace(0.5, 2.5, 161)
+    free = kept_clear(line, [(wall, room)])
+    inner = slice(8, -8)
+    assert -10 - free[inner, 1] == pytest.approx(np.interp(free[inner, 0], line[:, 0], room), abs=0.2)
+
+
 def test_kept_clear_leaves_a_free_straight_path_alone() -> None:
     line = np.column_stack([np.linspace(-40, 40, 161), np.full(161, -55.0), np.zeros(161)])
     assert kept_clear(line, [(LAYERS["bones"], 2.0)]) == pytest.approx(line, abs=1e-6)
@@ -150,5 +184,6 @@ def test_scalp_path_stays_at_its_depth_once_it_has_left_the_trunk() -> None:
 
 def test_every_rule_is_used_here() -> None:
     assert set(RULES) == {
-        "point", "between", "superficial_face", "deep_face", "within", "below", "under_skin", "on_bone", "behind_border",
+        "point", "between", "superficial_face", "deep_face", "within", "below", "under_skin", "on_bone", "on_face",
+        "behind_border", "along_border", "mid_face",
     }  # fmt: skip
