@@ -5,19 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sim.commands.faults import BadInput, cannot
+from sim.commands.population import population
+from sim.commands.reference import compare
 
 if TYPE_CHECKING:
     from scenarios.validate import Row
 
+WORDS = {"male": "man", "female": "woman"}
+
 
 def run(args: argparse.Namespace) -> int:
-    """Print one row for each figure; exit status 1 if one lies outside its window."""
+    """Print one row for each figure, man and woman; exit status 1 if one lies outside its window."""
     from scenarios.validate import validate
-    from sim.anatomies import load_anatomy
+    from sim.anatomies import both_sexes, load_anatomy
 
     if not args.model.strip():
         raise BadInput("--model is empty; give the file of a model, or leave it out.")
@@ -27,33 +32,42 @@ def run(args: argparse.Namespace) -> int:
         raise cannot("be read", args.model, error) from error
     except ValueError as error:
         raise BadInput(f"--model: {error}") from error
-    rows = validate(anatomy)
+    if args.reference is not None:
+        return compare(args, anatomy)
+    if args.population is not None:
+        return population(args, anatomy)
+    people = [validate(person) for person in both_sexes(anatomy)]
+    rows = [row for person in people for row in person]
     outside = [row for row in rows if not row.inside]
     if args.json:
         print(json.dumps([_plain(row) for row in rows], indent=2))
     else:
-        for line in table(outside if args.failed else rows):
+        pairs = list(zip(*people, strict=True))
+        for line in table([pair for pair in pairs if not args.failed or not all(row.inside for row in pair)]):
             print(line)
         print(f"{len(rows)} rows, {len(rows) - len(outside)} inside, {len(outside)} outside.")
     return 1 if outside else 0
 
 
-def table(rows: list[Row]) -> list[str]:
-    """Return the rows as lines of a table."""
-    cells: list[tuple[str, ...]] = [("id", "figure", "side", "measured", "target", "window", "source", "evidence", "verdict")]
-    cells += [_cells(row) for row in rows]
+def table(figures: Sequence[tuple[Row, ...]]) -> list[str]:
+    """Return figures, each measured on one person or on several, as lines of a table."""
+    people = [word for row in (figures[0] if figures else ()) for word in (WORDS.get(row.sex, row.sex), "target", "window")]
+    cells: list[tuple[str, ...]] = [("id", "figure", "side", *people, "source", "evidence", "verdict")]
+    cells += [_cells(rows) for rows in figures]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(rows: tuple[Row, ...]) -> tuple[str, ...]:
     from meshes.references import short_citations
 
-    measured = "-" if math.isnan(row.measured) else f"{row.measured:.1f} {row.unit}".strip()
-    verdict = "inside" if row.inside else f"OUTSIDE {row.problem}".strip()
-    window = f"{row.low:g} to {row.high:g}"
-    sources = ", ".join(short_citations(row.sources))
-    return row.id, row.text, row.side, measured, row.target, window, sources, row.evidence, verdict
+    first, people = rows[0], list[str]()
+    for row in rows:
+        people.append("-" if math.isnan(row.measured) else f"{row.measured:.1f} {row.unit}".strip())
+        people += [row.target, f"{row.low:g} to {row.high:g}"]
+    wrong = [f"OUTSIDE ({WORDS.get(row.sex, row.sex)}) {row.problem}".strip() for row in rows if not row.inside]
+    sources = ", ".join(short_citations(first.sources))
+    return first.id, first.text, first.side, *people, sources, first.evidence, "; ".join(wrong) or "inside"
 
 
 def _plain(row: Row) -> dict[str, object]:
