@@ -18,6 +18,7 @@ Pair = tuple[float, float]
 
 LEAST_SHARE = 0.15
 SPREAD_ROUNDS = 60
+DOT_SHARE = 0.25  # of the height of a text: a line nearer than this to another's dot seems to end there
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ def _fill(requests: Sequence[Request], members: list[int], column: Column, gap: 
     slot = dict.fromkeys(members, _slot(requests, members))
     for heights in (own, slot):
         order, centres = _untangled(order, heights, requests, column, gap)
+        order, centres = _loosened(order, centres, heights, requests, column, gap)
         if _crossing(order, centres, requests, column.edge) is None:
             break
     return [_place(i, requests[i], float(y), column) for i, y in zip(order, centres, strict=True)]
@@ -195,6 +197,32 @@ def _untangled(
         if len(set(heights.values())) > 1:
             centres = _spread(wanted, np.array([heights[i] for i in order]), gap, column)
     return order, centres
+
+
+def _loosened(
+    order: list[int], centres: Array, heights: dict[int, float], requests: Sequence[Request], column: Column, gap: float
+) -> tuple[list[int], Array]:
+    """The order with fewer leader lines that run through the dot of another, neighbours changing places where that helps."""
+    wanted = np.array(sorted(requests[i].anchor[1] for i in order))
+    worst = _touching(order, centres, requests, column.edge)
+    for a in range(len(order) - 1):
+        other = [*order[:a], order[a + 1], order[a], *order[a + 2 :]]
+        places = _spread(wanted, np.array([heights[i] for i in other]), gap, column)
+        found = _touching(other, places, requests, column.edge)
+        if found < worst and _crossing(other, places, requests, column.edge) is None:
+            order, centres, worst = other, places, found
+    return order, centres
+
+
+def _touching(order: list[int], centres: Array, requests: Sequence[Request], edge: float) -> int:
+    """How many dots lie on the leader line of another label."""
+    dots = np.array([requests[i].anchor for i in order], dtype=np.float64)
+    way = np.stack([np.full(len(order), edge), centres], axis=1) - dots
+    apart = dots[None] - dots[:, None]
+    along = np.clip((apart * way[:, None]).sum(axis=2) / np.maximum((way**2).sum(axis=1), 1e-9)[:, None], 0.0, 1.0)
+    off = np.linalg.norm(apart - along[..., None] * way[:, None], axis=2)
+    np.fill_diagonal(off, np.inf)
+    return int((off < DOT_SHARE * min(requests[i].height for i in order)).sum())
 
 
 def _crossing(order: list[int], centres: Array, requests: Sequence[Request], edge: float) -> tuple[int, int] | None:

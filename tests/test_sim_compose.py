@@ -129,7 +129,7 @@ def test_cut_window_and_line_are_found(tiny_anatomy: Anatomy) -> None:
         '[[label]]\nat = { landmark = "inion_skin" }\n'
     )
     (picture,) = compose(read(text), tiny_anatomy)  # type: ignore[arg-type]
-    assert picture.cuts[0].normal == (1, 0, 0) and picture.cuts[0].keys == ("skin",)
+    assert picture.cuts[0].normal == (1, 0, 0) and picture.cuts[0].keys[0] == "skin"
     assert picture.window is not None and picture.window.normal == (-1, 0, 0)
     assert len(picture.lines[0].points_mm) > 5
     assert [x.text for x in picture.labels] == ["inion", "x"]
@@ -142,3 +142,12 @@ def test_names_of_which_an_anatomy_has_nothing_are_told_and_passed_over(tiny_ana
     assert missing_structures(scenario, poorer) == ["atlas", "gon"]  # type: ignore[arg-type]
     (picture,) = compose(scenario, poorer)  # type: ignore[arg-type]
     assert "axis" in {x.key for x in picture.shown}
+
+
+def test_the_style_for_patients_has_plain_words_also_when_it_is_asked_for_later(tiny_anatomy: Anatomy) -> None:
+    scenario = load_scenario("gon-path")
+    atlas, patient = (compose(scenario, tiny_anatomy, style=style)[0] for style in ("atlas", "patient"))
+    words = [{label.key: label.text for label in p.labels if label.key} for p in (atlas, patient)]
+    assert words[0].keys() == words[1].keys()
+    assert words[1]["splenius_capitis_left"] == "splenius, a turning muscle of the neck"
+    assert words[0]["cranium"] == "cranium" and words[1]["cranium"] == "skull"

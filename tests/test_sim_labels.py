@@ -111,3 +111,14 @@ def test_free_labels_go_to_the_side_that_has_fewer() -> None:
     assert balanced([[right, left], [right], [right]], 500.0) == [1, 0, 0]
     assert balanced([[right, left], [left], [right]], 500.0)[1:] == [0, 0]
     assert balanced([], 500.0) == []
+
+
+def test_a_leader_line_does_not_run_through_the_dot_of_another_label() -> None:
+    columns = (Column(0, 100, 286, 700, True), Column(1014, 100, 1300, 700, False))
+    wanted = [Request((618.0, 391.0), 170, 22), Request((639.0, 392.0), 70, 22), Request((527.0, 393.0), 90, 22)]
+    wanted += [Request((900.0, 300.0 + 30 * i), 90, 22) for i in range(3)]
+    done = arrange(wanted, columns, 5.0)
+    assert_clean(done, columns)
+    (x, y), (ex, ey) = done[1].anchor, done[1].elbow
+    line_at_dot = ey + (527.0 - ex) / (x - ex) * (y - ey)
+    assert abs(line_at_dot - 393.0) > 4.0
