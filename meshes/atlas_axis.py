@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from meshes.blades import blade, carved, joined
 from meshes.fields import Field, ellipsoid, intersect, rounded_cone, sphere, symmetric, tube
+from meshes.levels import SIDE, Level, lower_joint
 from meshes.points import load_table, shared_points
-from meshes.vertebra import ARCH_BLEND, CLEARANCE, SIDE, Level, body, canal_bore, lower_joint, pillar
+from meshes.vertebra import ARCH_BLEND, CLEARANCE, canal_bore, pillar
+from meshes.vertebral_body import body
 
 Array = NDArray[np.float64]
 UP = np.array([0.0, 0.0, 1.0])
@@ -24,9 +26,11 @@ def atlas(artery: Field) -> Field:
     pieces = [_lateral_mass(row), *_arches(row), *_transverse(row), ligament]
     tools = [
         artery,
+        tube(row["foramen_way"], row["foramen_radius"]),
+        tube(row["lateral_mass_groove"], row["lateral_mass_groove_radius"]),
         blade(row["canal_way"], row["canal_half_width"], row["canal_half_depth"], SIDE),
     ]
-    return symmetric(carved(joined(pieces, 2.0), tools, 1.2))
+    return symmetric(carved(joined(pieces, 2.0), tools, 1.6))
 
 
 def axis(place: Level, below: Level, others: Sequence[Field], artery: Field) -> Field:

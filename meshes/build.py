@@ -10,14 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes import fields
+from meshes.blades import carved
 from meshes.canal import canal_parts
 from meshes.contour import contour
 from meshes.fields import Field
 from meshes.girdle import girdle_parts
+from meshes.hair import hair_parts
 from meshes.head_muscles import head_muscle_parts
+from meshes.healing import healed
+from meshes.hyoid import hyoid_parts
 from meshes.landmarks import derive_landmarks
+from meshes.ligaments import ligament_parts
 from meshes.mandible import mandible_parts
-from meshes.model import Anatomy, Side, Structure, SurfaceMesh
+from meshes.model import Anatomy, Side, Structure, SurfaceMesh, mirrored_mesh
 from meshes.neck_muscles import neck_muscle_parts
 from meshes.nerves import nerve_beds, nerve_parts
 from meshes.parts import Part
@@ -25,27 +30,32 @@ from meshes.points import FLIP
 from meshes.skin import skin_field, skin_parts
 from meshes.skull import skull_parts
 from meshes.spine import spine_parts
+from meshes.subcutis import subcutis_parts
 from meshes.terms import terms
-from meshes.vessels import vessel_parts
+from meshes.vessels import vessel_beds, vessel_parts
 
 Array = NDArray[np.float64]
 Report = Callable[[str], None]
 BONE_GRID_MM = 0.9
+BED_BLEND_MM = 1.2  # over which the edges of a nerve's or vessel's groove in a muscle are rounded
 
 
 def build_parts() -> list[Part]:
     """Return every part of the default model before contouring, in catalogue order."""
-    bony = [*skull_parts(), *mandible_parts(), *spine_parts(), *girdle_parts()]
+    bony = [*skull_parts(), *mandible_parts(), *hyoid_parts(), *spine_parts(), *girdle_parts()]
     bones = bone_field(bony)
     skin = fields.sampled(skin_field(), 1.2, half=True)
     muscles = [*neck_muscle_parts(bones, skin), *head_muscle_parts(bones, skin)]
-    layers = {p.key: p.field for p in [*bony, *muscles]} | {"skin": skin, "bones": bones}
     canal = canal_parts()
+    ligaments = ligament_parts(bony, [p.field for p in (*canal, *muscles)])
+    layers = {p.key: p.field for p in (*bony, *muscles, *canal)} | {"skin": skin, "bones": bones}
     vessels = vessel_parts(layers)
+    layers |= {p.key: p.field for p in vessels}
     nerves = nerve_parts(layers)
-    beds = nerve_beds(nerves, layers)
-    muscles = [_without(p, beds[p.key]) if p.key in beds else p for p in muscles]
-    return [*skin_parts(), *bony, *muscles, *canal, *nerves, *vessels]
+    beds = [vessel_beds(vessels, layers), nerve_beds(nerves, layers)]
+    muscles = [_without(p, [groove for bed in beds for groove in bed.get(p.key, ())]) for p in muscles]
+    covers = [*skin_parts(), *subcutis_parts({p.key: p.field for p in muscles} | {"bones": bones}), *hair_parts()]
+    return [*covers, *bony, *ligaments, *muscles, *canal, *nerves, *vessels]
 
 
 def bone_field(parts: Iterable[Part]) -> Field:
@@ -82,7 +92,7 @@ def build_anatomy(report: Report = lambda _: None) -> Anatomy:
 
 def structures_of(part: Part) -> list[Structure]:
     """Return the one median structure or the right and left structures of a part."""
-    mesh = contour(part.field, part.spacing, faces=part.faces)
+    mesh = healed(part.mesh or contour(part.field, part.spacing, faces=part.faces))
     if part.fibres is not None:
         direction, grain, tendon = part.fibres(mesh.vertices_mm)
         mesh = SurfaceMesh(mesh.vertices_mm, mesh.faces, mesh.normals, direction, grain, tendon)
@@ -94,12 +104,6 @@ def structures_of(part: Part) -> list[Structure]:
         _structure(part, "left", mirrored_mesh(mesh), left, branches),
         _structure(part, "right", mesh, part.centerline, part.branches),
     ]
-
-
-def mirrored_mesh(mesh: SurfaceMesh) -> SurfaceMesh:
-    """Return `mesh` mirrored across x = 0, still outward."""
-    fibres = None if mesh.fibres is None else mesh.fibres * FLIP
-    return SurfaceMesh(mesh.vertices_mm * FLIP, mesh.faces[:, ::-1].copy(), mesh.normals * FLIP, fibres, mesh.grain, mesh.tendon)
 
 
 def _structure(part: Part, side: Side, mesh: SurfaceMesh, line: Array | None, branches: Mapping[str, Array]) -> Structure:
@@ -116,4 +120,4 @@ def _unsided(structure: Structure) -> str:
 
 
 def _without(part: Part, beds: Sequence[Field]) -> Part:
-    return replace(part, field=fields.subtract(part.field, *beds))
+    return replace(part, field=carved(part.field, beds, BED_BLEND_MM)) if beds else part

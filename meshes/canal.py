@@ -1,4 +1,4 @@
-"""What lies in the vertebral canal: spinal cord, dura and the second cervical ganglion."""
+"""What lies in the vertebral canal and above it: spinal cord, dura, the second cervical ganglion, brainstem."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes.blades import blade, carved, joined
+from meshes.brainstem import brainstem_part, foramen_cut
 from meshes.curves import catmull_rom
-from meshes.fields import Field, tube
+from meshes.fields import Field, half_space, intersect, tube
+from meshes.levels import SIDE, level
 from meshes.parts import Part
 from meshes.points import load_table
-from meshes.vertebra import SIDE, level
 
 Array = NDArray[np.float64]
 UP = np.array([0.0, 0.0, 1.0])
@@ -21,9 +22,9 @@ DURA_GAP_MM = 0.1
 
 
 def canal_parts() -> list[Part]:
-    """Return spinal cord, dura (a sheath drawn as its outer surface) and the right C2 ganglion."""
+    """Return spinal cord, dura (a sheath drawn as its outer surface), the right C2 ganglion and the brainstem."""
     cord, dura = _cord_and_dura(load_table("canal")["canal"])
-    return [cord, dura, _ganglion(load_table("canal")["c2_spinal_ganglion"], dura.field)]
+    return [cord, dura, _ganglion(load_table("canal")["c2_spinal_ganglion"], dura.field), brainstem_part()]
 
 
 def canal_nodes() -> tuple[Array, Array]:
@@ -42,6 +43,7 @@ def _middle(row: Mapping[str, Any]) -> Array:
 
 def _cord_and_dura(table: Mapping[str, Any]) -> list[Part]:
     rows = table["nodes"]
+    below = half_space(*foramen_cut())
     about = {"sources": tuple(table["sources"]), "evidence": table["evidence"]}
     parts = []
     for key, nodes, halves, faces in zip(
@@ -49,8 +51,11 @@ def _cord_and_dura(table: Mapping[str, Any]) -> list[Part]:
     ):
         deep, wide = np.array([row[halves] for row in rows]).T
         line = catmull_rom(nodes, 1.0)
+        line = line[below(line) <= 0]
         at = np.interp(line[:, 2], nodes[::-1, 2], np.sqrt(deep * wide)[::-1])
-        parts.append(Part(key, blade(nodes, wide, deep, SIDE, 1.0), 0.9, faces, centerline=line, radius_mm=at, **about))
+        rounding = float(table["dura_rounding"]) if key == "spinal_dura_mater" else 0.0
+        form = intersect(blade(nodes, wide, deep, SIDE, 1.0), below, rounding)
+        parts.append(Part(key, form, 0.9, faces, centerline=line, radius_mm=at, **about))
     return parts
 
 

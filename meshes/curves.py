@@ -70,6 +70,26 @@ def _span(p: Array, t: Array, n: int) -> Array:
     return mix(b1, b2, t[1], t[2])
 
 
+def serrated(line: ArrayLike, outward: ArrayLike, *, wave: float, swing: float) -> Array:
+    """Return `line` with the teeth of a suture: two waves of different length across it, none at its ends.
+
+    Parameters
+    ----------
+    line : (n, 3) array
+        Smooth course, mm, in steps well under `wave`.
+    outward : (n, 3) array
+        Unit normals of the surface that it lies on.
+    wave, swing : float
+        Length of the longer wave, and its reach to either side, mm.
+    """
+    p = check_points("line", line)
+    s = arc_length(p)
+    across = np.cross(tangents(p), np.asarray(outward, dtype=np.float64))
+    fade = np.minimum(1.0, np.minimum(s, s[-1] - s) / wave)
+    teeth = np.sin(2 * np.pi * s / wave) + 0.6 * np.sin(2 * np.pi * s / (0.43 * wave) + 1.0)
+    return np.asarray(p + across * (swing * fade * teeth)[:, None])
+
+
 def tangents(points: ArrayLike) -> Array:
     """Return unit tangents (n, 3) of a polyline."""
     p = check_points("points", points)

@@ -11,11 +11,10 @@ from scipy.spatial import cKDTree
 
 from meshes.curves import catmull_rom
 from meshes.face import form_field, relief_height
-from meshes.fields import Field, offset, placed, smooth_union, subtract
+from meshes.fields import Field, placed, smooth_union, subtract
 
 Array = NDArray[np.float64]
 OUTLINE_STEP = 0.25  # mm between the stations of the outline
-SEAT = 0.3  # mm by which the auricle sinks into the skin, so that no gap shows at its root
 
 
 def auricle_field(skin: Field, table: Mapping[str, Any]) -> Field:
@@ -29,7 +28,7 @@ def auricle_field(skin: Field, table: Mapping[str, Any]) -> Field:
         `auricle` of `skin.toml`; its points are (v posterior, u up, w lateral) in mm.
     """
     ear = placed(_upright(table), auricle_axes(table), table["origin"])
-    return subtract(ear, offset(skin, -SEAT))
+    return subtract(ear, skin)
 
 
 def auricle_axes(table: Mapping[str, Any]) -> Array:
@@ -51,7 +50,7 @@ def _upright(table: Mapping[str, Any]) -> Field:
 def _plate(table: Mapping[str, Any]) -> Field:
     """Return the folded plate between outline and concha floor."""
     ring = _ring(table["outline"])
-    outline, concha = _inside_ring(ring), _inside_ring(_ring(table["concha"]))
+    outline, concha = inside_ring(ring), inside_ring(_ring(table["concha"]))
     reliefs = [relief_height(row) for row in table["relief"]]
     half, wall, depth = (float(table[k]) for k in ("half_thickness", "concha_wall", "concha_depth"))
 
@@ -79,7 +78,7 @@ def _ring(points: Mapping[str, list[float]]) -> Array:
     return curve[int(np.argmin(away[:half])) : half + int(np.argmin(away[half:]))]
 
 
-def _inside_ring(ring: Array) -> Callable[[Array], Array]:
+def inside_ring(ring: Array) -> Callable[[Array], Array]:
     """Return the signed distance of plane points (n, 2) to a closed curve, negative inside."""
     tree = cKDTree(ring)
     along = np.roll(ring, -1, axis=0) - np.roll(ring, 1, axis=0)

@@ -13,7 +13,7 @@ from meshes.curves import catmull_rom, profile
 from meshes.fields import Field, ellipsoid, smooth_union, subtract, tube
 
 Array = NDArray[np.float64]
-NODE_STEP = 1.2  # mm between the stations of a tube: longer ones would facet it
+STATIONS_PER_RADIUS = 2.5  # of a tube, on average: fewer would facet it
 FORM_REACH = 14.0  # mm round a form's box beyond which it is not asked: no surface is that far from its form
 LINE_STEP = 0.25  # mm between the stations of a relief line
 Relief = Callable[[Array, Array], Array]
@@ -72,7 +72,7 @@ def form_field(row: Mapping[str, Any]) -> Field:
     if "centre" in row:
         return ellipsoid(row["centre"], row["half_axes"])
     nodes = np.array(row["nodes"], dtype=np.float64)
-    line = catmull_rom(nodes, NODE_STEP)
+    line = catmull_rom(nodes, float(np.mean(row["radii"])) / STATIONS_PER_RADIUS)
     at = np.linspace(0.0, 1.0, len(line))
     return tube(line, profile(_fractions(nodes), row["radii"], at))
 

@@ -1,4 +1,4 @@
-"""Shoulder girdle: clavicle, and the scapula down to the lower cut of the model."""
+"""Shoulder girdle: clavicle, first rib, and the scapula, down to the lower cut of the model."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from meshes.blades import blade, carved, joined
 from meshes.fields import Field, ellipsoid, half_space, intersect, sphere, tube
 from meshes.parts import Part
 from meshes.points import load_table
+from meshes.spine import spine_parts
 
 Array = NDArray[np.float64]
 UP = np.array([0.0, 0.0, 1.0])
@@ -19,10 +20,14 @@ SPACING_MM = 0.9
 
 
 def girdle_parts() -> list[Part]:
-    """Return right clavicle and right scapula."""
+    """Return right clavicle, right first rib and right scapula."""
     table = load_table("girdle")
     cut = half_space([0.0, 0.0, table["model"]["lower_cut"]], -UP)
-    forms = {"clavicle": (_clavicle(table["clavicle"]), 4000), "scapula": (_scapula(table["scapula"]), 8000)}
+    forms = {
+        "clavicle": (_clavicle(table["clavicle"]), 4000),
+        "first_rib": (_first_rib(table["first_rib"]), 3000),
+        "scapula": (_scapula(table["scapula"]), 8000),
+    }
     parts = []
     for key, (form, faces) in forms.items():
         about = table[key]
@@ -36,6 +41,13 @@ def _clavicle(row: Mapping[str, Any]) -> Field:
     for face in ("sternal_face", "acromial_face"):
         form = intersect(form, half_space(*row[face]), 3.0)
     return form
+
+
+def _first_rib(row: Mapping[str, Any]) -> Field:
+    """Return the flat bar of the rib: its neck upright, its body with one face up and the other on the lung."""
+    bar = blade(row["axis"], row["half_width"], row["half_thickness"], row["wide_along"], 0.5, 2.5)
+    vertebra = next(part.field for part in spine_parts() if part.key == "first_thoracic_vertebra")
+    return carved(bar, [vertebra], 0.6, row["joint_gap"])
 
 
 def _scapula(row: Mapping[str, Any]) -> Field:

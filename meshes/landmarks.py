@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meshes.curves import catmull_rom, resample
+from meshes.curves import catmull_rom, resample, serrated
 from meshes.model import Structure
 from meshes.points import FLIP, load_table, shared_curves, shared_points
+from meshes.sections import muscle_sections
 from meshes.surface import SurfaceQuery
 
 Array = NDArray[np.float64]
@@ -52,7 +53,16 @@ def derive_landmarks(structures: Mapping[str, Structure]) -> tuple[dict[str, Arr
         landmarks |= _on_skin(seats, queries["skin"], landmarks)
         curves |= _curves_on_skin(seats, queries["skin"], curves)
         curves |= _ridges(seats["ridge"], queries["skin"], landmarks)
-    return landmarks, curves
+    return landmarks | _section_centres(structures, landmarks), curves
+
+
+def _section_centres(structures: Mapping[str, Structure], landmarks: Mapping[str, Array]) -> dict[str, Array]:
+    """The middles of the muscles at the levels of `data/sections.toml`."""
+    out: dict[str, Array] = {}
+    for side in SIDES:
+        surfaces = {k.removesuffix(f"_{side}"): s.mesh for k, s in structures.items() if s.side == side and s.kind == "muscle"}
+        out |= {f"{name}_{side}": cut.centre for name, cut in muscle_sections(surfaces, landmarks, side).items()}
+    return out
 
 
 def _bony(seats: Mapping[str, Any], queries: Mapping[str, SurfaceQuery]) -> dict[str, Array]:
@@ -72,13 +82,17 @@ def _bony(seats: Mapping[str, Any], queries: Mapping[str, SurfaceQuery]) -> dict
 def _bony_curves(seats: Mapping[str, Any], queries: Mapping[str, SurfaceQuery]) -> dict[str, Array]:
     out = {}
     for name, row in seats["curves"].items():
-        for side in SIDES:
+        for side in (None,) if row.get("median") else SIDES:
             query = queries.get(row["on"]) or queries.get(f"{row['on']}_{side}")
             if query is None:
                 continue
-            through = shared_curves()[f"{name}_{side}"] if "through" not in row else _sided(row["through"], side)
-            line = catmull_rom(through, CURVE_STEP_MM)
-            out[f"{name}_{side}"] = _on(query, _seated(f"{name}_{side}", line, query, seats["farthest_mm"]))
+            label = name if side is None else f"{name}_{side}"
+            through = shared_curves()[label] if "through" not in row else _sided(row["through"], side)
+            line = _seated(label, catmull_rom(through, CURVE_STEP_MM), query, seats["farthest_mm"])
+            if row.get("serrated"):
+                wave = seats["serration"]
+                line = serrated(line, query.closest(line)[1], wave=wave["wave_mm"], swing=wave["swing_mm"])
+            out[label] = _on(query, line)
     return out
 
 
@@ -183,7 +197,7 @@ def _seated(name: str, at: Array, query: SurfaceQuery, farthest: float, median: 
     return near
 
 
-def _sided(points: Any, side: str) -> Array:
+def _sided(points: Any, side: str | None) -> Array:
     return np.asarray(points, dtype=np.float64) * (FLIP if side == "left" else 1.0)
 
 

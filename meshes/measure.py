@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from meshes.curves import arc_length
 from meshes.model import Anatomy, Structure
 from meshes.points import load_table
-from meshes.surface import SurfaceQuery
+from meshes.surface import SurfaceQuery, path_length
 
 Array = NDArray[np.float64]
+PLATE_MM, BELOW_MM = 5.0, 18.0  # half of the endplate that is read, and where it is looked at from
+PROFILE_MM = 60.0  # from the inion to the middle that its profile is seen from
+ENDPLATES = {"axis": ("c2_body", "c3_body"), "seventh_cervical_vertebra": ("c7_body", "t1_body")}
+UNDER_NAPE = ("nuchal_ligament", "trapezius_right", "trapezius_left")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ def _line(s: Subject, key: str) -> tuple[Structure, Array, Array]:
     if structure.centerline is None or structure.radius_mm is None:
         raise ValueError(f"{key} has no centreline.")
     return structure, structure.centerline, structure.radius_mm
+
+
+def path_of(s: Subject, key: str) -> Array:
+    """Return the centreline (n, 3) mm of a nerve or vessel."""
+    return _line(s, key)[1]
 
 
 def gon_bend(s: Subject, side: str) -> Array:
@@ -125,35 +134,40 @@ def lon_emergence(s: Subject, side: str) -> float:
     return float(np.hypot(point[0], point[1] - (hits[0] - 150.0)))
 
 
-def section_area(mesh_query: SurfaceQuery, origin: Array, normal: Array) -> tuple[float, float]:
-    """Return the area (mm2) and the perimeter (mm) of a surface's section by a plane, its largest loop."""
+def section_loop(mesh_query: SurfaceQuery, origin: Array, normal: Array) -> Array:
+    """Return the largest loop (n, 3) of a surface's section by a plane, closed, mm; empty if the plane misses it."""
     import trimesh
 
     mesh = trimesh.Trimesh(mesh_query.mesh.vertices_mm, mesh_query.mesh.faces, process=False)
-    loops = mesh.section(plane_origin=origin, plane_normal=normal)
-    if loops is None:
-        return 0.0, 0.0
-    flat, _ = loops.to_2D()
-    outer = [np.asarray(p) for p in flat.discrete]
-    areas = [0.5 * abs(float(np.sum(p[:-1, 0] * p[1:, 1] - p[1:, 0] * p[:-1, 1]))) for p in outer]
-    best = int(np.argmax(areas))
-    return areas[best], float(arc_length(np.column_stack([outer[best], np.zeros(len(outer[best]))]))[-1])
+    section = mesh.section(plane_origin=origin, plane_normal=normal)
+    loops = [] if section is None else [np.asarray(loop, dtype=np.float64) for loop in section.discrete]
+    return max(loops, key=loop_area, default=np.empty((0, 3)))
 
 
-def oci_axis(s: Subject, side: str) -> tuple[Array, Array, float]:
-    """Return centre, unit axis and length of obliquus capitis inferior between its ends."""
-    vertices = s.anatomy[f"obliquus_capitis_inferior_{side}"].mesh.vertices_mm
+def loop_area(loop: Array) -> float:
+    """Return the area (mm2) within a flat closed loop (n, 3)."""
+    return 0.5 * float(np.linalg.norm(np.cross(loop[:-1] - loop[0], loop[1:] - loop[0]).sum(axis=0))) if len(loop) else 0.0
+
+
+def section_area(mesh_query: SurfaceQuery, origin: Array, normal: Array) -> tuple[float, float]:
+    """Return the area (mm2) and the perimeter (mm) of a surface's section by a plane, its largest loop."""
+    loop = section_loop(mesh_query, origin, normal)
+    return loop_area(loop), path_length(loop)
+
+
+def belly_axis(s: Subject, key: str) -> tuple[Array, Array, float]:
+    """Return centre, unit axis and length of a muscle between its ends."""
+    vertices = s.anatomy[key].mesh.vertices_mm
     centre = vertices.mean(axis=0)
     axis = np.linalg.svd(vertices - centre, full_matrices=False)[2][0]
     along = (vertices - centre) @ axis
     return centre + axis * 0.5 * (along.max() + along.min()), axis, float(np.ptp(along))
 
 
-def oci_area(s: Subject, side: str) -> float:
-    """Largest section of obliquus capitis inferior square to its axis in its middle third."""
-    centre, axis, length = oci_axis(s, side)
-    query = s.query(f"obliquus_capitis_inferior_{side}")
-    return max(section_area(query, centre + axis * t * length, axis)[0] for t in np.linspace(-0.17, 0.17, 5))
+def belly_area(s: Subject, key: str) -> float:
+    """Largest section of a muscle square to its axis in its middle third, mm2."""
+    centre, axis, length = belly_axis(s, key)
+    return max(section_area(s.query(key), centre + axis * t * length, axis)[0] for t in np.linspace(-0.17, 0.17, 5))
 
 
 def oci_thickness(s: Subject, side: str) -> float:
@@ -184,16 +198,23 @@ def c2_to_va_loop(s: Subject, side: str) -> float:
     return float(np.linalg.norm(line[loop] - s.anatomy.landmark("c2_spinous_tip")) - radius[loop])
 
 
-def endplate_tilt(s: Subject, key: str) -> float:
-    """Forward tilt (deg) of the lower endplate of a vertebra's body from the horizontal plane."""
-    mesh = s.anatomy[key].mesh
-    body = s.anatomy.landmark({"axis": "c2_body", "seventh_cervical_vertebra": "c7_body"}[key])
-    v, n = mesh.vertices_mm, mesh.normals
-    plate = (np.abs(v[:, 0]) < 6) & (np.abs(v[:, 1] - body[1]) < 8) & (n[:, 2] < -0.75) & (v[:, 2] < body[2] - 2)
-    if plate.sum() < 8:
+def endplate(s: Subject, key: str) -> tuple[Array, float]:
+    """Return a vertebra's lower endplate, looked at along the column: its middle (3,) mm, and its forward tilt, degrees."""
+    here, below = ENDPLATES[key]
+    body = s.anatomy.landmark(here)
+    up = body - s.anatomy.landmark(below)
+    up /= np.linalg.norm(up)
+    ahead = np.array([0.0, up[2], -up[1]])
+    found = []
+    for forward in np.linspace(-PLATE_MM, PLATE_MM, 11):
+        far, _ = s.query(key).ray(body + forward * ahead - BELOW_MM * up, up, BELOW_MM)
+        found += [(forward, far[0])] if len(far) else []
+    if len(found) < 6:
         raise ValueError(f"{key} shows no lower endplate.")
-    slope = np.polyfit(v[plate, 1], v[plate, 2], 1)[0]
-    return float(-np.rad2deg(np.arctan(slope)))
+    along, height = np.transpose(found)
+    slope, level = np.polyfit(along, height, 1)
+    middle = body + (level - BELOW_MM) * up
+    return middle, float(np.rad2deg(np.arctan2(up[1], up[2]) - np.arctan(slope)))
 
 
 def csf_depth(s: Subject, side: str) -> float:
@@ -219,6 +240,41 @@ def bone_at(s: Subject, start: Array, inward: Array, spread_deg: int = 0) -> flo
     if not ways:
         raise ValueError("the cranium has no inner table there.")
     return min(ways)
+
+
+def midline_profile(s: Subject) -> Array:
+    """Outer midline profile (n, 3) of the occiput from below the inion upward, mm."""
+    inion = s.anatomy.landmark("inion")
+    middle = inion - PROFILE_MM * inion / np.linalg.norm(inion)
+    back = np.rad2deg(np.arctan2(inion[2] - middle[2], middle[1] - inion[1]))
+    out = []
+    for turn in np.deg2rad(back + np.arange(-40.0, 45.5, 0.5)):
+        way = np.array([0.0, -np.cos(turn), np.sin(turn)])
+        far, _ = s.query("cranium").ray(middle + 3 * PROFILE_MM * way, -way, 3 * PROFILE_MM)
+        out += [middle + (3 * PROFILE_MM - far[0]) * way] if len(far) else []
+    return np.array(out)
+
+
+def protuberance(s: Subject, side: str) -> float:
+    """How far (mm) the bone at the inion stands out of the smooth curve through the occiput's midline above and below it."""
+    tip, near, far = (load_table("patient")["protuberance"][name] for name in ("tip", "near", "far"))
+    profile = midline_profile(s)
+    along = arc_length(profile)
+    along -= along[np.argmin(np.linalg.norm(profile - s.anatomy.landmark("inion"), axis=1))]
+    about = (np.abs(along) > near) & (np.abs(along) < far)
+    forward, up = (np.polyfit(along[about], profile[about, i], 2) for i in (1, 2))
+    here = np.flatnonzero(np.abs(along) < tip)
+    out = np.column_stack([-np.polyval(np.polyder(up), along[here]), np.polyval(np.polyder(forward), along[here])])
+    smooth = np.column_stack([np.polyval(forward, along[here]), np.polyval(up, along[here])])
+    return float(np.einsum("ij,ij->i", profile[here, 1:] - smooth, out / np.linalg.norm(out, axis=1, keepdims=True)).max())
+
+
+def subcutis(s: Subject, side: str) -> float:
+    """Fat (mm) in the midline straight behind the C2 spine, from the skin to the first muscle or ligament."""
+    behind = np.array([0.0, -200.0, s.anatomy.landmark("c2_spinous_tip")[2]])
+    skin, _ = s.query("skin").ray(behind, [0, 1, 0], 200)
+    hits = [s.query(k).ray(behind, [0, 1, 0], 200)[0] for k in UNDER_NAPE if k in s.anatomy.structures]
+    return float(min(h[0] for h in hits if len(h)) - skin[0])
 
 
 def extent(s: Subject, key: str, axis: int) -> float:

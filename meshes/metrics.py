@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meshes import measure as m
+from meshes import nerve_measures as nm
 from meshes.curves import arc_length, point_at
 from meshes.measure import Measure, Subject
+from meshes.model import Anatomy
 from meshes.passage import visits, walk_tissues
 from meshes.points import load_table
 
@@ -68,7 +71,7 @@ def _va_length(s: Subject, side: str) -> float:
 
 
 def _cobb(s: Subject, side: str) -> float:
-    return m.endplate_tilt(s, "seventh_cervical_vertebra") - m.endplate_tilt(s, "axis")
+    return m.endplate(s, "seventh_cervical_vertebra")[1] - m.endplate(s, "axis")[1]
 
 
 def _head_loop(s: Subject, side: str) -> float:
@@ -78,11 +81,15 @@ def _head_loop(s: Subject, side: str) -> float:
     return m.section_area(s.query("skin"), 0.5 * (front + back), normal / np.linalg.norm(normal))[1]
 
 
+def neck_girth(anatomy: Anatomy) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a point of the plane in which the neck is measured, below the larynx, and its unit normal."""
+    axis = anatomy.landmark("c4_body") - anatomy.landmark("c6_body")
+    throat = anatomy.landmark("laryngeal_prominence") - np.array([0.0, 0.0, 12.0])
+    return 0.5 * (throat + anatomy.landmark("c6_spinous_tip")), axis / np.linalg.norm(axis)
+
+
 def _neck_loop(s: Subject, side: str) -> float:
-    axis = s.anatomy.landmark("c4_body") - s.anatomy.landmark("c6_body")
-    throat = s.anatomy.landmark("laryngeal_prominence") - np.array([0.0, 0.0, 12.0])
-    middle = 0.5 * (throat + s.anatomy.landmark("c6_spinous_tip"))
-    return m.section_area(s.query("skin"), middle, axis / np.linalg.norm(axis))[1]
+    return m.section_area(s.query("skin"), *neck_girth(s.anatomy))[1]
 
 
 def _head_breadth(s: Subject, side: str) -> float:
@@ -133,10 +140,17 @@ METRICS: Mapping[str, Measure] = {
     "ton_inferior_at_trapezius": lambda s, side: s.eop(m.ton_at_trapezius(s, side))[1],
     "ton_diameter": lambda s, side: 2 * _ton_radius(s, side),
     "lon_lateral": m.lon_emergence,
+    "lon_below_canals": nm.lon_below_canals,
+    "gan_below_mastoid": nm.great_auricular_point,
+    "gan_below_canal": nm.gan_below_canal,
+    "jugular_before_gan": nm.jugular_before_gan,
+    "son_lateral": nm.supraorbital_at_rim,
+    "stn_medial_to_son": nm.supratrochlear_medial,
+    "atn_before_canal": nm.auriculotemporal_before_canal,
     "supraorbital_notch_lateral": lambda s, side: abs(float(s.anatomy.landmark(f"supraorbital_notch_{side}")[0])),
-    "oci_length": lambda s, side: m.oci_axis(s, side)[2],
+    "oci_length": lambda s, side: m.belly_axis(s, f"obliquus_capitis_inferior_{side}")[2],
     "oci_thickness": m.oci_thickness,
-    "oci_area": m.oci_area,
+    "oci_area": lambda s, side: m.belly_area(s, f"obliquus_capitis_inferior_{side}"),
     "c1_width": lambda s, side: m.extent(s, "atlas", 0),
     "va_medial_edge": _va_medial,
     "va_horizontal_length": _va_length,
@@ -153,7 +167,22 @@ METRICS: Mapping[str, Measure] = {
         s.anatomy.landmark("tragus_right")[2] - s.anatomy.landmark("c7_spinous_tip_skin")[2]
     ),
     "head_height": lambda s, side: float(s.anatomy.landmark("vertex")[2] - s.anatomy.landmark("tragus_right")[2]),
+    "external_occipital_protuberance": m.protuberance,
+    "subcutis_at_c2": m.subcutis,
     "biacromial_breadth": lambda s, side: _distance(s, "acromion_skin_left", "acromion_skin_right"),
+    "bizygomatic_breadth": lambda s, side: _distance(s, "zygion_skin_left", "zygion_skin_right"),
+    "menton_sellion": lambda s, side: _distance(s, "menton_skin", "sellion"),
+    "ear_length": lambda s, side: m.extent(s, f"auricle_{side}", 2),
+    "basion_nasion": lambda s, side: _distance(s, "basion", "nasion"),
+    "biasterionic_breadth": lambda s, side: _distance(s, "asterion_left", "asterion_right"),
+    "bizygomatic_bone": lambda s, side: _distance(s, "zygion_left", "zygion_right"),
+    "frontal_chord": lambda s, side: _distance(s, "nasion", "bregma"),
+    "parietal_chord": lambda s, side: _distance(s, "bregma", "lambda"),
+    "occipital_chord": lambda s, side: _distance(s, "lambda", "opisthion"),
+    "foramen_magnum_length": lambda s, side: _distance(s, "basion", "opisthion"),
+    "c1_depth": lambda s, side: m.extent(s, "atlas", 1),
+    "rcpmaj_area": lambda s, side: m.belly_area(s, f"rectus_capitis_posterior_major_{side}"),
+    "skin_to_c2_spine": lambda s, side: _distance(s, "c2_spinous_tip", "c2_spinous_tip_skin"),
     "skull_length": lambda s, side: _distance(s, "glabella", "opisthocranion"),
     "skull_breadth": _skull_breadth,
     "basion_bregma": lambda s, side: _distance(s, "basion", "bregma"),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes.fields import Field
+from meshes.model import SurfaceMesh
 
 Array = NDArray[np.float64]
 Fibres = Callable[[Array], tuple[Array, Array, Array]]
@@ -35,6 +36,8 @@ class Part:
         As in `Structure`, right side.
     sources, evidence
         As in `Structure`.
+    mesh : SurfaceMesh, optional
+        Its surface, where contouring would lose a thin layer.
     """
 
     key: str
@@ -47,3 +50,4 @@ class Part:
     branches: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     sources: tuple[str, ...] = ()
     evidence: str = "design"
+    mesh: SurfaceMesh | None = None

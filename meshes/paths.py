@@ -41,8 +41,8 @@ def path(rows: Sequence[Mapping[str, Any]], layers: Layers, spacing: float = 0.5
     return catmull_rom(np.array([seat_node(row, layers) for row in rows]), spacing)
 
 
-def kept_clear(points: Array, clear_of: Sequence[tuple[Field, float]], rounds: int = 25) -> Array:
-    """Return `points` pushed until each field exceeds its clearance (mm), smooth, ends held.
+def kept_clear(points: Array, clear_of: Sequence[tuple[Field, float | Array]], rounds: int = 25, smoothing: float = 0.3) -> Array:
+    """Return `points` pushed until each field exceeds its clearance (mm; one, or one for each point), smooth, ends held.
 
     A negative field value is inside; to stay inside a form give its negated field.
     """
@@ -53,7 +53,7 @@ def kept_clear(points: Array, clear_of: Sequence[tuple[Field, float]], rounds: i
             moving = np.flatnonzero(short > 0)
             if len(moving):
                 p[moving] += short[moving, None] * gradient(form, p[moving], 0.2)
-        p[1:-1] += 0.3 * (0.5 * (p[:-2] + p[2:]) - p[1:-1])
+        p[1:-1] += smoothing * (0.5 * (p[:-2] + p[2:]) - p[1:-1])
         p[0], p[-1] = points[0], points[-1]
     return resample(p, 0.5)
 
@@ -125,16 +125,52 @@ def _on_bone(row: Mapping[str, Any], layers: Layers) -> Array:
     return np.asarray(project(layers["bones"], [row["near"]], level=row["gap"])[0])
 
 
+def _on_face(row: Mapping[str, Any], layers: Layers) -> Array:
+    """At a gap from the nearest face of the layer, from whatever side `near` lies on."""
+    return np.asarray(project(layers[row["of"]], [row["near"]], level=row["gap"])[0])
+
+
+def _section(form: Field, height: float) -> tuple[Array, Array]:
+    """Return x and y of the grid points inside the right side's horizontal section of `form`."""
+    x, y = np.arange(5.0, form.upper[0], 0.3), np.arange(form.lower[1], form.upper[1], 0.3)
+    xx, yy = (v.ravel() for v in np.meshgrid(x, y, indexing="ij"))
+    inside = form(np.column_stack([xx, yy, np.full(xx.size, height)])) < 0
+    return xx[inside], yy[inside]
+
+
 def _behind_border(row: Mapping[str, Any], layers: Layers) -> Array:
     """Just behind the posterior border of the layer's horizontal section on the right side."""
-    form = layers[row["of"]]
-    x, y = np.arange(5.0, form.upper[0], 0.3), np.arange(form.lower[1], form.upper[1], 0.3)
-    xx, yy = np.meshgrid(x, y, indexing="ij")
-    inside = form(np.column_stack([xx.ravel(), yy.ravel(), np.full(xx.size, row["height"])])) < 0
-    if not inside.any():
+    x, y = _section(layers[row["of"]], row["height"])
+    if not len(y):
         raise ValueError(f"{row['of']} has no section at height {row['height']:.1f} mm.")
-    rear = np.argmin(yy.ravel()[inside])
-    return np.array([xx.ravel()[inside][rear], yy.ravel()[inside][rear] - row["gap"], row["height"]])
+    rear = np.argmin(y)
+    return np.array([x[rear], y[rear] - row["gap"], row["height"]])
+
+
+def _mid_face(row: Mapping[str, Any], layers: Layers) -> Array:
+    """On the outer face of the layer at the height of `near`, `ahead` mm before the middle of its section."""
+    form, height = layers[row["of"]], float(row["near"][2])
+    x, y = _section(form, height)
+    if not len(y):
+        raise ValueError(f"{row['of']} has no section at height {height:.1f} mm.")
+    middle = 0.5 * (y.min() + y.max()) + row.get("ahead", 0.0)
+    outer = x[np.abs(y - middle) < 0.5].max()
+    return np.asarray(project(form, [[outer, middle, height]], level=row["gap"])[0])
+
+
+def posterior_border(form: Field, top: float, bottom: float, step: float = 3.0) -> Array:
+    """Return the rearmost points (n, 3) of the right side's horizontal sections of `form`, from height `top` down."""
+    heights = [z for z in np.arange(top, bottom, -step) if form.lower[2] < z < form.upper[2]]
+    rows = ({"of": "form", "height": float(z), "gap": 0.0} for z in heights)
+    return np.array([_behind_border(row, {"form": form}) for row in rows])
+
+
+def _along_border(row: Mapping[str, Any], layers: Layers) -> Array:
+    """On the posterior border of the layer, `distance` mm along it from the height of `near` down, `gap` mm behind it."""
+    form, top = layers[row["of"]], float(row["near"][2])
+    way = resample(posterior_border(form, top, max(top - 2.0 * row["distance"] - 10.0, form.lower[2])), STEP_MM)
+    at = min(int(row["distance"] / STEP_MM), len(way) - 1)
+    return np.asarray(way[at] - [0.0, row["gap"], 0.0])
 
 
 def scalp_path(start: Array, rows: Sequence[Sequence[float]], depth: float, skin: Field) -> Array:
@@ -155,5 +191,8 @@ RULES: Mapping[str, Callable[[Mapping[str, Any], Layers], Array]] = {
     "below": _below,
     "under_skin": _under_skin,
     "on_bone": _on_bone,
+    "on_face": _on_face,
     "behind_border": _behind_border,
+    "along_border": _along_border,
+    "mid_face": _mid_face,
 }

@@ -20,6 +20,7 @@ from meshes.curves import arc_length, catmull_rom, profile
 from meshes.fields import Field, gradient
 
 Array = NDArray[np.float64]
+FOOT_ROUNDS = 3  # of the search for the nearest point of a mid-surface, from the nearest node
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,22 @@ class Sheet:
 
     def _local(self) -> Callable[[Array], tuple[Array, Array, Array]]:
         """Return the function from points to height over the mid-surface, way past its edge, half thickness."""
-        cloud, normals, half, _ = self._cloud()
-        tree, pitch = cKDTree(cloud), self._pitch()
+        rows, columns = self.half_mm.shape
+        tree = cKDTree(self.points.reshape(-1, 3))
+        steps = [np.gradient(self.points, axis=axis) for axis in (0, 1)]
+        tables = np.concatenate([self.points, *steps, self.normals(), self.half_mm[..., None]], axis=-1)
 
         def local(p: Array) -> tuple[Array, Array, Array]:
-            near, weight = _weights(tree, p, 8)
-            centre = np.einsum("ij,ijk->ik", weight, cloud[near])
-            normal = np.einsum("ij,ijk->ik", weight, normals[near])
-            normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
-            d = p - centre
+            _, near = tree.query(p, workers=-1)
+            at = np.column_stack(np.divmod(near, columns)).astype(np.float64)
+            for _ in range(FOOT_ROUNDS):
+                here = _bilinear(tables, at)
+                at = np.clip(at + _toward(p - here[:, :3], here[:, 3:6], here[:, 6:9]), 0.0, [rows - 1.0, columns - 1.0])
+            here = _bilinear(tables, at)
+            normal = here[:, 9:12] / np.maximum(np.linalg.norm(here[:, 9:12], axis=1, keepdims=True), 1e-9)
+            d = p - here[:, :3]
             across = np.einsum("ij,ij->i", d, normal)
-            beside = np.linalg.norm(d - across[:, None] * normal, axis=1)
-            return across, np.maximum(beside - pitch, 0.0), np.einsum("ij,ij->i", weight, half[near])
+            return across, np.linalg.norm(d - across[:, None] * normal, axis=1), here[:, 12]
 
         return local
 
@@ -88,9 +93,10 @@ class Sheet:
 
     def fibres_at(self, points: ArrayLike) -> tuple[Array, Array, Array]:
         """Return fibre directions (n, 3), grain (n, 2) mm and tendon share (n,) at `points`."""
-        cloud, _, _, along = self._cloud()
+        along = np.gradient(self.points, axis=0).reshape(-1, 3)
+        along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
         grain = self._grain().reshape(-1, 2)
-        near, weight = _weights(cKDTree(cloud), np.asarray(points, dtype=np.float64), 6)
+        near, weight = _weights(cKDTree(self.points.reshape(-1, 3)), np.asarray(points, dtype=np.float64), 6)
         direction = np.einsum("ij,ijk->ik", weight, along[near])
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
         share = np.clip(np.einsum("ij,ij->i", weight, self.tendon.reshape(-1)[near]), 0.0, 1.0)
@@ -98,28 +104,18 @@ class Sheet:
 
     def pitches(self) -> tuple[float, float]:
         """Return the mean steps of the grid along and across, mm."""
-        along, across = (np.linalg.norm(np.diff(self.points, axis=a), axis=-1).mean() for a in (0, 1))
-        return float(along), float(across)
+        along, across = (float(np.linalg.norm(np.diff(self.points, axis=a), axis=-1).mean()) for a in (0, 1))
+        return along, across
 
     def normals(self) -> Array:
         """Return unit normals (n_along, n_across, 3) of the mid-surface."""
         normals = np.cross(np.gradient(self.points, axis=0), np.gradient(self.points, axis=1))
         return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9))
 
-    def _pitch(self) -> float:
-        """Half the wider mean step between grid points: the noise of a nearest-point distance."""
-        return 0.25 * max(self.pitches())
-
     def _grain(self) -> Array:
         along = np.stack([arc_length(self.points[:, j]) for j in range(self.points.shape[1])], axis=1)
-        middle = self.points[self.points.shape[0] // 2]
-        across = np.broadcast_to(arc_length(middle)[None, :], along.shape)
+        across = np.broadcast_to(arc_length(self.points[len(along) // 2])[None, :], along.shape)
         return np.stack([along, across], axis=-1)
-
-    def _cloud(self) -> tuple[Array, Array, Array, Array]:
-        normals, along = self.normals(), np.gradient(self.points, axis=0)
-        along /= np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-9)
-        return self.points.reshape(-1, 3), normals.reshape(-1, 3), self.half_mm.reshape(-1), along.reshape(-1, 3)
 
 
 def loft(
@@ -167,8 +163,7 @@ def loft(
     points = np.stack([_divide(f, n_along) for f in fibres], axis=1)
     u, v = np.linspace(0, 1, n_along), np.linspace(0, 1, n_across)
     thick = _thickness(np.asarray(thickness, dtype=np.float64), rows, even, u, v, aligned)
-    side = np.clip(np.minimum(v, 1 - v) / max(edge, 1e-6), 0, 1)
-    across = edge_share + (1 - edge_share) * np.sin(side * np.pi / 2)
+    across = edge_share + (1 - edge_share) * np.sin(np.clip(np.minimum(v, 1 - v) / max(edge, 1e-6), 0, 1) * np.pi / 2)
     if breadth is not None:
         across = across * profile([b[0] for b in breadth], [b[1] for b in breadth], v)
     return Sheet(points, 0.5 * thick * across[None, :], _tendon(u, v, tendon, tendon_breadth))
@@ -259,14 +254,30 @@ def bedded(sheet: Sheet, bed_mm: float, beneath: Field) -> Sheet:
 
 def _outward(sheet: Sheet, beneath: Field | None, above: Field | None) -> Array:
     """Return smooth unit normals (n_along, n_across, 3) that point away from what lies beneath."""
-    normals = sheet.normals()
-    smooth = np.stack([gaussian_filter(normals[..., i], 2.0, mode="nearest") for i in range(3)], axis=-1)
+    smooth = np.stack([gaussian_filter(n, 2.0, mode="nearest") for n in np.moveaxis(sheet.normals(), -1, 0)], axis=-1)
     smooth /= np.maximum(np.linalg.norm(smooth, axis=-1, keepdims=True), 1e-9)
     guide = above if above is not None else beneath
     if guide is None:
         return smooth
     up = gradient(guide, sheet.points.reshape(-1, 3), 0.5)
     return smooth if np.einsum("ij,ij->i", up, smooth.reshape(-1, 3)).sum() > 0 else -smooth
+
+
+def _bilinear(tables: Array, at: Array) -> Array:
+    """Return the rows (n, k) of `tables` (rows, columns, k) at fractional places (n, 2)."""
+    low = np.minimum(at.astype(np.int64), np.array(tables.shape[:2]) - 2)
+    u, v = (at - low).T[..., None]
+    i, j = low.T
+    left = tables[i, j] * (1 - u) + tables[i + 1, j] * u
+    return np.asarray(left * (1 - v) + (tables[i, j + 1] * (1 - u) + tables[i + 1, j + 1] * u) * v)
+
+
+def _toward(d: Array, along: Array, across: Array) -> Array:
+    """Return the steps (n, 2), in nodes, that bring a foot nearer: `d` in the frame of the two tangents."""
+    pairs = ((along, along), (across, across), (along, across), (d, along), (d, across))
+    aa, bb, ab, da, db = (np.einsum("ij,ij->i", x, y) for x, y in pairs)
+    steps = np.column_stack([bb * da - ab * db, aa * db - ab * da]) / np.maximum(aa * bb - ab**2, 1e-9)[:, None]
+    return np.asarray(np.clip(steps, -1.5, 1.5))
 
 
 def _weights(tree: cKDTree, p: Array, k: int) -> tuple[NDArray[np.int64], Array]:

@@ -46,10 +46,19 @@ def skin_parts() -> list[Part]:
 
 @cache
 def skin_field() -> Field:
-    """Return the skin without the auricles: negative inside, in mm, exact to its named points."""
-    envelope = envelope_field()
+    """Return the skin without the auricles: negative inside, in mm, exact to its named points, cut flat below."""
+    size = load_table("skin")["envelope"]
+    floor = half_space([0, 0, size["cut_z"]], [0, 0, -1])
+    open_skin = endless_skin_field()
+    bust = intersect(open_skin, floor, blend=size["cut_rounding"])
+    return Field(bust.distance, open_skin.lower, open_skin.upper)
+
+
+@cache
+def endless_skin_field() -> Field:
+    """Return the skin without the flat cut: it goes on for some mm below the bust, for layers that end at the cut."""
     table = load_table("skin")
-    featured = envelope
+    featured = envelope_field()
     for region in REGIONS:
         featured = with_features(featured, table[region])
     return symmetric(featured)
@@ -57,16 +66,14 @@ def skin_field() -> Field:
 
 @cache
 def envelope_field() -> Field:
-    """Return head, neck and shoulders with the broad forms of the face, cut flat below."""
+    """Return head, neck and shoulders with the broad forms of the face, without the flat cut."""
     table = load_table("skin")
     size = table["envelope"]
     joined = _joined(table)
     goals = [at for part in CHARTS for name, at in table[part]["points"].items() if "core" not in name]
     corrected = _gridded(_corrected(joined, np.array(goals, dtype=np.float64), float(size["cut_z"])))
-    floor = half_space([0, 0, size["cut_z"]], [0, 0, -1])
-    bust = intersect(corrected, floor, blend=size["cut_rounding"])
     lower = np.array([-214.0, -120.0, size["cut_z"]])
-    return symmetric(Field(bust.distance, lower, np.array([214.0, 130.0, 128.0])))
+    return symmetric(Field(corrected.distance, lower, np.array([214.0, 130.0, 128.0])))
 
 
 def _joined(table: Mapping[str, Any]) -> Field:
@@ -131,17 +138,30 @@ def _corrected(field: Field, goals: Array, floor: float) -> Field:
     goals = np.vstack([goals, goals[goals[:, 0] > 0] * FLIP])
     miss = field(goals)
     spline = RBFInterpolator(goals / CORRECTION_REACH, miss, kernel="gaussian", epsilon=1.0, degree=-1, smoothing=1e-3)
-    shift = _splined(lambda p: spline(p / CORRECTION_REACH), CORRECTION_STEP)
+    shift = splined(lambda p: spline(p / CORRECTION_REACH), CORRECTION_STEP)
     return Field(lambda p: field(p) - shift(p), field.lower, field.upper)
 
 
 def _gridded(field: Field) -> Field:
     """Return a fast copy of a smooth field, good for x >= 0."""
-    return Field(_splined(field, ENVELOPE_STEP), field.lower, field.upper)
+    return Field(splined(field, ENVELOPE_STEP), field.lower, field.upper)
 
 
-def _splined(values_at: Callable[[Array], Array], step: float) -> Callable[[Array], Array]:
-    """Return a function of points, kept on a grid over the right half of the bust and read by cubic splines."""
+def splined(values_at: Callable[[Array], Array], step: float) -> Callable[[Array], Array]:
+    """Return a function of points, kept on a grid over the right half of the bust and read by cubic splines.
+
+    Parameters
+    ----------
+    values_at : callable
+        Points (n, 3) mm to values (n,); smooth over `step`.
+    step : float
+        Of the grid, mm.
+
+    Returns
+    -------
+    callable
+        Points (n, 3) with x >= 0 to values (n,); beyond the grid the nearest edge's plus the distance to it.
+    """
     low, high = np.array([-12.0, -130.0, -226.0]), np.array([226.0, 136.0, 138.0])
     shape = np.ceil((high - low) / step).astype(int) + 1
     axes = [low[i] + step * np.arange(shape[i]) for i in range(3)]

@@ -14,7 +14,7 @@ from meshes.parts import Part
 from meshes.points import load_table, shared_curves
 from meshes.skull_charts import braincase, maxilla
 from meshes.skull_hollows import foramen_magnum, nasal_cavity, orbit
-from meshes.skull_shapes import Step, form, step, stepped, suture, swelling
+from meshes.skull_shapes import Step, form, step, stepped, swelling
 from meshes.skull_teeth import tooth_steps
 
 Array = NDArray[np.float64]
@@ -44,7 +44,6 @@ def cranium_field() -> Field:
     steps = [Step("add", maxilla(table["maxilla"]), 4.0)]
     steps += [step(row, "add") for row in table["add"].values()]
     steps += [*_nuchal_ridges(table["nuchal_ridges"]), *(step(row, "swell") for row in table["swell"].values())]
-    steps += [suture(row["through"], outer, table["suture"]) for row in table["sutures"].values()]
     steps += [Step("carve", eye, 2.5), Step("carve", nose, 2.0)]
     steps += [step(row, "carve") for row in table["carve"].values()]
     steps += tooth_steps(table["teeth"])
@@ -56,8 +55,7 @@ def cranium_field() -> Field:
     brain = stepped(inner, [*(Step("carve", wall, 3.0) for wall in walls), *rises])
     bone = subtract(stepped(outer, steps), brain)
     bone = stepped(bone, [Step("carve", hole, float(table["foramen_magnum"]["rim_rounding"]))])
-    whole = folded(bone, table["cranium"]["lower"], table["cranium"]["upper"])
-    return stepped(whole, [suture(table["sagittal_suture"]["through"], outer, table["suture"])])
+    return folded(bone, table["cranium"]["lower"], table["cranium"]["upper"])
 
 
 def folded(half: Field, lower: Any, upper: Any) -> Field:

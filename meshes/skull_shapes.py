@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from meshes._check import check_choice
 from meshes.curves import arc_length, catmull_rom, profile, tangents
-from meshes.fields import Field, box, ellipsoid, gradient, project, tube
+from meshes.fields import Field, box, ellipsoid, tube
 
 Array = NDArray[np.float64]
 REACH = 12.0  # mm round a form's box within which it is felt
@@ -149,7 +149,7 @@ def _oval_distance(up: Array, q: Array, past: Array, w: Array, h: Array) -> Arra
     return np.asarray(np.where(k1 > 1e-9, k0 * (k0 - 1.0) / np.maximum(k1, 1e-9), -end))
 
 
-def swelling(nodes: ArrayLike, height: ArrayLike, width: ArrayLike, *, spacing: float = FINE) -> Step:
+def swelling(nodes: ArrayLike, height: ArrayLike, width: ArrayLike) -> Step:
     """Return a soft ridge (or groove, where `height` is negative) over a curve on a surface.
 
     Parameters
@@ -158,10 +158,8 @@ def swelling(nodes: ArrayLike, height: ArrayLike, width: ArrayLike, *, spacing: 
         Curve on the surface, mm.
     height, width : (n,) array-like
         Rise at the crest and distance from it at which the rise falls to a third, at each node, mm.
-    spacing : float
-        Steps of the curve, mm; well under the width.
     """
-    axis, rise, wide = _along(nodes, spacing, height, width)
+    axis, rise, wide = _along(nodes, FINE, height, width)
     tree, along, s = cKDTree(axis), tangents(axis), arc_length(axis)
     reach = 2.6 * wide[:, None]
 
@@ -177,29 +175,6 @@ def swelling(nodes: ArrayLike, height: ArrayLike, width: ArrayLike, *, spacing: 
         return out
 
     return Step("swell", Field(lift, (axis - reach).min(axis=0), (axis + reach).max(axis=0)))
-
-
-def suture(nodes: ArrayLike, surface: Field, row: Mapping[str, Any]) -> Step:
-    """Return a serrated groove over a curve seated on `surface`: two waves of different length across it.
-
-    Parameters
-    ----------
-    nodes : (n, 3) array-like
-        Named points of the suture, mm.
-    surface : Field
-        The bone on which it lies.
-    row : mapping
-        `depth`, `width`, `swing` (of the waves) and `wave` (their length), mm.
-    """
-    line = catmull_rom(nodes, 0.5)
-    s = arc_length(line)
-    wave, swing = float(row["wave"]), float(row["swing"])
-    across = np.cross(tangents(line), gradient(surface, line, step=0.5))
-    fade = np.minimum(1.0, np.minimum(s, s[-1] - s) / wave)
-    swung = np.sin(2 * np.pi * s / wave) + 0.6 * np.sin(2 * np.pi * s / (0.43 * wave) + 1.0)
-    seated = project(surface, line + across * (swing * fade * swung)[:, None], steps=4)
-    depth = float(row["depth"]) * np.clip(fade, 0.3, 1.0)
-    return swelling(seated, -depth, float(row["width"]), spacing=0.25)
 
 
 def _along(nodes: ArrayLike, spacing: float, *values: ArrayLike) -> tuple[Array, ...]:

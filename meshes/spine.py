@@ -13,9 +13,11 @@ from meshes.atlas_axis import atlas, axis
 from meshes.blades import carved
 from meshes.curves import catmull_rom
 from meshes.fields import Field, tube
+from meshes.levels import Level, level, lower_joint, upper_joint
 from meshes.parts import Part
 from meshes.points import load_table
-from meshes.vertebra import Level, disc, level, lower_joint, pillar, upper_joint, vertebra
+from meshes.vertebra import pillar, spine_ends, vertebra
+from meshes.vertebral_body import disc
 
 Array = NDArray[np.float64]
 LEVELS = (
@@ -67,6 +69,14 @@ def artery_way() -> Field:
 def facet_joints() -> dict[str, Array]:
     """Return the middle (3,) mm RAS of the right facet joint above each vertebra from C3 down."""
     return {key: upper_joint(level(key)).middle for key in LEVELS[1:]}
+
+
+def spine_axis(key: str) -> tuple[Array, Array]:
+    """Return root and end (3,) mm RAS of the axis of a spinous process, from the axis down."""
+    if key == "axis":
+        nodes = np.array(load_table("vertebrae")[key]["spine_axis"])
+        return nodes[0], nodes[-1]
+    return spine_ends(level(key))
 
 
 def cobb_c2_c7() -> float:

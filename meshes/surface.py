@@ -96,6 +96,18 @@ class SurfaceQuery:
         keep[1:] = np.diff(far) > SAME_HIT_MM
         return far[keep], self._normals(hits[keep], ids[keep])
 
+    def first_hit(self, origins: Array, directions: Array, max_mm: float) -> Array:
+        """Return how far (n,) mm rays with unit `directions` (n, 3) go to the surface; NaN where one does not meet it."""
+        from vtkmodules.vtkCommonCore import mutable
+
+        reference: Any = mutable
+        part, sub_id, hit, inner = reference(0.0), reference(0), [0.0] * 3, [0.0] * 3
+        ends, out = origins + max_mm * directions, np.full(len(origins), np.nan)
+        for i, (a, b) in enumerate(zip(origins, ends, strict=True)):
+            if self._locator.IntersectWithLine(a, b, 1e-9, part, hit, inner, sub_id):
+                out[i] = part.get() * max_mm
+        return out
+
     def geodesic(self, a: ArrayLike, b: ArrayLike) -> Array:
         """Return the shortest path on the surface from `a` to `b`, (n, 3) mm, ends exactly on their nearest points.
 

@@ -13,6 +13,8 @@ from meshes.curves import arc_length, profile, resample, tangents
 from meshes.fields import Field, smooth_union
 
 Array = NDArray[np.float64]
+MANY = 5000  # points beyond which starting threads pays
+ASKED_MM = 8.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Tube:
         along, tree = tangents(axis), cKDTree(axis)
 
         def distance(p: Array) -> Array:
-            _, i = tree.query(p, workers=-1)
+            _, i = tree.query(p, workers=-1 if len(p) > MANY else 1)
             d = p - axis[i]
             t = np.clip(np.einsum("ij,ij->i", d, along[i]), -step_mm, step_mm)
             t = np.where((i == 0) & (t < 0) | (i == len(axis) - 1) & (t > 0), 0.0, t)
@@ -58,4 +60,17 @@ def tube(points: ArrayLike, radii: Sequence[tuple[float, float]]) -> Tube:
 
 def joined(tubes: Sequence[Tube], blend: float = 0.4) -> Field:
     """Return tubes as one field, blended where a branch leaves its trunk."""
-    return tubes[0].field() if len(tubes) == 1 else smooth_union([t.field() for t in tubes], blend)
+    return tubes[0].field() if len(tubes) == 1 else smooth_union([_boxed(t.field()) for t in tubes], blend)
+
+
+def _boxed(form: Field) -> Field:
+    """Return a field that is not asked beyond `ASKED_MM` of its box: there it says how far the box is, which is less."""
+
+    def distance(p: Array) -> Array:
+        out = np.linalg.norm(p - np.clip(p, form.lower, form.upper), axis=1)
+        near = out < ASKED_MM
+        if near.any():
+            out[near] = form.distance(p[near])
+        return np.asarray(out)
+
+    return Field(distance, form.lower, form.upper)

@@ -1,258 +1,192 @@
-"""The typical vertebra, C3 to T2: body, pedicles, articular pillars, laminae, spine, transverse processes."""
+"""The typical vertebra, C3 to T2: pedicles, articular pillars, laminae, spine, transverse processes round the body."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from meshes.blades import blade, carved, column, joined
 from meshes.fields import Field, ellipsoid, half_space, intersect, symmetric, tube
+from meshes.levels import SIDE, Joint, Level, lower_joint, upper_joint
 from meshes.points import load_table, shared_points
+from meshes.vertebral_body import body
 
 Array = NDArray[np.float64]
-SIDE = np.array([1.0, 0.0, 0.0])
-BLEND, ARCH_BLEND, EDGE = 2.6, 4.5, 1.8
+BLEND, ARCH_BLEND, EDGE = 2.2, 3.6, 1.4
 CLEARANCE = 0.75  # share of the facet gap kept from a neighbour's pillar; the facet planes keep all of it
-
-
-@dataclass(frozen=True)
-class Level:
-    """A vertebra's own frame and its named dimensions.
-
-    Parameters
-    ----------
-    key : str
-        Of the vertebra.
-    origin : (3,) array
-        Centre of the body, mm RAS.
-    turn : (3, 3) array
-        Columns: right, forward and up in the vertebra's frame.
-    size : mapping
-        The vertebra's row of `vertebrae.toml`.
-    """
-
-    key: str
-    origin: Array
-    turn: Array
-    size: Mapping[str, Any]
-
-    def at(self, local: ArrayLike) -> Array:
-        """Return local points (..., 3) in RAS."""
-        return np.asarray(np.asarray(local, dtype=np.float64) @ self.turn.T + self.origin)
-
-    def local(self, points: ArrayLike) -> Array:
-        """Return RAS points (..., 3) in the vertebra's frame."""
-        return np.asarray((np.asarray(points, dtype=np.float64) - self.origin) @ self.turn)
-
-    @property
-    def up(self) -> Array:
-        """The vertebra's upward axis."""
-        return np.asarray(self.turn[:, 2])
-
-    def canal_centre(self) -> Array:
-        """Return the middle of the vertebral foramen, (3,) mm RAS."""
-        return self.at([0.0, -0.5 * (self.size["body_depth"] + self.size["canal_depth"]), 0.0])
-
-    def foramen(self) -> Array:
-        """Return the centre of the right transverse foramen, (3,) mm RAS."""
-        return self.at(self.size["foramen"])
-
-
-@dataclass(frozen=True)
-class Joint:
-    """A right facet joint: its middle, (3,) mm, and the unit normal of the superior facet that faces up and back."""
-
-    middle: Array
-    normal: Array
-
-
-def level(key: str) -> Level:
-    """Return the frame and dimensions of a vertebra with a body."""
-    size = load_table("vertebrae")[key]
-    lean = np.radians(size["lean"])
-    c, s = np.cos(lean), np.sin(lean)
-    turn = np.array([[1.0, 0.0, 0.0], [0.0, c, s], [0.0, -s, c]])
-    return Level(key, np.array(shared_points()[f"{size['number']}_body"]), turn, size)
-
-
-def upper_joint(place: Level) -> Joint:
-    """Return the facet joint between a vertebra and the one above it."""
-    steep = np.radians(place.size["facet_angle"])
-    return Joint(place.at(place.size["facet"]), place.turn @ np.array([0.0, -np.sin(steep), np.cos(steep)]))
-
-
-def lower_joint(place: Level, below: Level | None) -> Joint:
-    """Return the facet joint between a vertebra and the one below it."""
-    if below is not None:
-        return upper_joint(below)
-    return Joint(place.at(place.size["inferior_facet"]), upper_joint(place).normal)
-
-
-def body_top(size: Mapping[str, Any], q: Array) -> Array:
-    """Return the height of the upper end plate, with its uncinate lips, over local points (n, 3)."""
-    rim = _rim(np.abs(q[:, 0]) / (0.5 * size["body_width_upper"]))
-    front = q[:, 1] / (0.5 * size["body_depth"])
-    lip = size["uncinate_height"] * rim * np.clip(0.75 - 0.35 * front, 0.2, 1.0)
-    return np.asarray(0.5 * size["body_height"] - 0.5 - 0.5 * np.clip(front, -1, 1) + lip)
-
-
-def body_bottom(size: Mapping[str, Any], q: Array, bevel: float = 0.0) -> Array:
-    """Return the height of the lower end plate over local points; `bevel` mm lifts its sides above uncinate lips."""
-    side = _rim(np.abs(q[:, 0]) / (0.5 * size["body_width_lower"]))
-    front = np.clip(q[:, 1] / (0.5 * size["body_depth"]), -1.2, 1.2)
-    lip = size["anterior_lip"] * np.maximum(front, 0.0) ** 2
-    return np.asarray(-0.5 * size["body_height"] + 0.7 * (1 - front**2) - lip + bevel * side)
-
-
-def body_girth(size: Mapping[str, Any], q: Array, waist: float = 0.07) -> Array:
-    """Return the distance of local points (n, 3) to the side wall of the body, negative within."""
-    t = np.clip(q[:, 2] / size["body_height"] + 0.5, 0.0, 1.0)
-    slim = 1.0 - waist * np.sin(np.pi * t)
-    a = 0.5 * (size["body_width_lower"] + t * (size["body_width_upper"] - size["body_width_lower"])) * slim
-    b = 0.5 * size["body_depth"] * slim
-    x, y, power = np.abs(q[:, 0]) / a, np.abs(q[:, 1]) / b, 2.35
-    k = np.maximum((x**power + y**power) ** (1 / power), 1e-6)
-    slope = np.sqrt((x ** (power - 1) / a) ** 2 + (y ** (power - 1) / b) ** 2) * k ** (1 - power)
-    return np.asarray((k - 1.0) / np.maximum(slope, 1e-3))
-
-
-def body(place: Level, below: Level | None) -> Field:
-    """Return the body of a vertebra."""
-    bevel = 0.85 * below.size["uncinate_height"] if below is not None else 0.0
-    size = place.size
-
-    def distance(p: Array) -> Array:
-        q = place.local(p)
-        ends = _round_max(0.9 * (q[:, 2] - body_top(size, q)), 0.9 * (body_bottom(size, q, bevel) - q[:, 2]), 1.0)
-        return _round_max(body_girth(size, q), ends, 1.6)
-
-    wide = max(size["body_width_upper"], size["body_width_lower"])
-    half = 0.5 * np.array([wide, size["body_depth"], size["body_height"] + 2 * size["uncinate_height"] + 6.0])
-    reach = np.abs(place.turn) @ (half + 1.0)
-    return Field(distance, place.origin - reach, place.origin + reach)
-
-
-def disc(above: Level, below: Level) -> Field:
-    """Return the disc that fills the gap between two bodies."""
-    bevel = 0.85 * below.size["uncinate_height"]
-
-    def distance(p: Array) -> Array:
-        low, high = below.local(p), above.local(p)
-        floor = 0.9 * (body_top(below.size, low) + 0.05 - low[:, 2])
-        roof = 0.9 * (high[:, 2] - body_bottom(above.size, high, bevel) + 0.05)
-        girth = 0.5 * (body_girth(below.size, low, 0.0) + body_girth(above.size, high, 0.0)) + 0.4
-        return _round_max(girth, np.maximum(floor, roof), 0.8)
-
-    half = 0.5 * np.array([below.size["body_width_upper"], below.size["body_depth"], 0.0]) + np.array([1.0, 3.0, 0.0])
-    ends = np.array([below.at([0, 0, 0.2 * below.size["body_height"]]), above.at([0, 0, -0.2 * above.size["body_height"]])])
-    return Field(distance, ends.min(axis=0) - half, ends.max(axis=0) + half)
+BOARD = 2.4  # section of plates: between an ellipse and a board
+BORE_POWER = 1.6  # section of the vertebral foramen: a rounded triangle behind the body
 
 
 def pillar(place: Level, upper: Joint | None, lower: Joint, gap: float) -> Field:
-    """Return the right articular pillar between its two facets; without an upper joint it ends at the pedicle."""
-    size = place.size
+    """Return the right articular pillar, a waisted column between its two oval facets.
+
+    Without an upper joint it ends at the pedicle.
+    """
+    size, form = place.size, _shape("pillar")
     top = upper.middle if upper is not None else place.at(size["pillar_root"])
-    form = column(top, lower.middle, 0.5 * size["pillar_width"], 0.5 * size["pillar_depth"], 0.16, SIDE)
-    form = intersect(form, half_space(lower.middle + 0.5 * gap * lower.normal, -lower.normal), EDGE)
-    form = intersect(form, half_space(lower.middle - 4.6 * place.up, -place.up), 1.5)
+    inset = form["end_inset"] * place.up
+    shaft = column(top, lower.middle, 0.5 * size["pillar_width"], 0.5 * size["pillar_depth"], form["waist"], SIDE)
+    shaft = intersect(shaft, half_space(lower.middle - inset, -place.up), EDGE)
+    ends = [_facet(place, lower, -1.0, gap)]
     if upper is None:
-        return intersect(form, half_space(top, place.up), 1.5)
-    form = intersect(form, half_space(upper.middle - 0.5 * gap * upper.normal, upper.normal), EDGE)
-    return intersect(form, half_space(upper.middle + 5.2 * place.up, place.up), 1.5)
+        shaft = intersect(shaft, half_space(top, place.up), EDGE)
+    else:
+        shaft = intersect(shaft, half_space(upper.middle + inset, place.up), EDGE)
+        shaft = intersect(shaft, _under_facet(upper, 1.0, gap), EDGE)
+        ends.append(_facet(place, upper, 1.0, gap))
+    return joined([intersect(shaft, _under_facet(lower, -1.0, gap), EDGE), *ends], form["end_rounding"])
+
+
+def _facet(place: Level, joint: Joint, facing: float, gap: float) -> Field:
+    """The end of a pillar under an oval facet; `facing` 1 for the superior facet and -1 for the inferior."""
+    size, form = place.size, _shape("pillar")
+    deep = size["pillar_depth"] * form["plate_depth_share"]
+    half = [0.5 * size["facet_width"], 0.5 * size["facet_length"], deep]
+    centre = joint.middle - facing * (0.5 * gap + size["pillar_depth"] * form["plate_inset_share"]) * joint.normal
+    plate = ellipsoid(centre, half, np.array([SIDE, np.cross(SIDE, joint.normal), joint.normal]))
+    return intersect(plate, _under_facet(joint, facing, gap), 1.0)
+
+
+def _under_facet(joint: Joint, facing: float, gap: float) -> Field:
+    return half_space(joint.middle - facing * 0.5 * gap * joint.normal, facing * joint.normal)
 
 
 def canal_bore(places: Sequence[Array], width: float, depth: float) -> Field:
     """Return the clear way of the cord through one vertebra, from points along it."""
     nodes = np.array(places)
-    return blade(nodes, 0.5 * width, 0.5 * depth, SIDE)
+    return blade(nodes, 0.5 * width, 0.5 * depth, SIDE, power=BORE_POWER)
 
 
-def arch(place: Level) -> list[Field]:
-    """Return pedicle, lamina and spine of the right half."""
-    size = place.size
-    back = -(0.5 * size["body_depth"] + size["canal_depth"] + 0.5 * size["lamina_thickness"])
-    x, y, z = size["facet"]
-    mid = z - 0.5 * size["body_height"] - 2.5
-    half_way = [0.52 * x, 0.42 * y + 0.58 * back, mid - 1.2]
-    lamina = blade(
-        place.at([[x - 1.0, y - 2.5, mid], half_way, [0.0, back - 0.9, -size["lamina_drop"]]]),
-        0.5 * size["lamina_height"] * np.array([0.8, 0.95, 0.95]), 0.5 * size["lamina_thickness"] * np.array([1.1, 1.05, 1.2]),
-        place.turn @ np.array([0.0, 0.3, 1.0]), 0.5, 2.2,
-    )  # fmt: skip
-    pedicle = blade(
-        place.at([[0.5 * size["body_width_upper"] - 2.5, -0.3 * size["body_depth"], 1.2], [x - 2.5, y + 2.0, 1.0]]),
-        0.5 * size["pedicle_height"], 2.7, place.up,
-    )  # fmt: skip
-    return [lamina, pedicle, *spine(place, np.array([0.0, back, -size["lamina_drop"]]))]
+def arch(place: Level, lower: Joint) -> list[Field]:
+    """Return pedicle, lamina and spine of the right half.
+
+    The lamina runs down and back from the pillar to the midline, its upper edge leaning forward under the lamina above.
+    """
+    size, form, stalk = place.size, _shape("lamina"), _shape("pedicle")
+    facet, root = np.array(size["facet"]), _root(place)
+    outer = 0.5 * (facet + place.local(lower.middle)) + form["outer_end"]
+    lean = np.radians(size["lamina_lean"])
+    tall = 0.5 * size["lamina_height"] * np.array(form["height_along"])
+    thick = 0.5 * size["lamina_thickness"] * np.array(form["thickness_along"])
+    upwards = place.turn @ np.array([0.0, np.sin(lean), np.cos(lean)])
+    lamina = blade(place.at([outer, 0.5 * (outer + root) + form["arching"], root]), tall, thick, upwards, 0.5, BOARD)
+    inner = [0.5 * size["body_width_upper"] - stalk["inner_inset"], stalk["inner_depth_share"] * size["body_depth"]]
+    ends = [[*inner, stalk["heights"][0]], [*(facet[:2] + stalk["outer_end"]), stalk["heights"][1]]]
+    pedicle = blade(place.at(ends), 0.5 * size["pedicle_height"], stalk["half_thickness"], place.up)
+    return [lamina, pedicle, spine(place)]
 
 
-def spine(place: Level, root: Array) -> list[Field]:
-    """Return the stem of the spinous process from its local root, to its fork or its blunt tip."""
-    size = place.size
-    low, thin = 0.5 * size["spine_height_tip"], 0.5 * size["spine_thickness"]
-    end, high = _spine_end(place)
-    fork = root + (1.0 - size.get("bifid_share", 0.0)) * (end - root)
-    tall = 0.5 * size["spine_height_root"]
-    nodes = place.at([root, 0.5 * (root + fork), fork - 0.16 * (fork - root), fork])
-    high_at = [tall, 0.5 * tall + 0.5 * low, 1.05 * low, low]
-    blunt = 1.0 if "bifid_halfspread" in size else 1.25
-    return [blade(nodes, high_at, thin * np.array([1.5, 1.0, blunt, blunt]), high, 0.5, 2.3)]
+def spine(place: Level) -> Field:
+    """Return the stem of the spinous process, a plate on edge, from the laminae to its fork or its blunt tip."""
+    size, form, root = place.size, _shape("spine"), _root(place)
+    fork, high = _fork(place)
+    ends = 0.5 * np.array([size["spine_height_root"], size["spine_height_tip"]])
+    tall = [ends[0], ends @ form["middle_height"] - 2 * form["middle_waist"], ends[1]]
+    along = form["thickness_along_cleft" if "bifid_halfspread" in size else "thickness_along_single"]
+    nodes = place.at([root, 0.5 * (root + fork) + form["arching"], fork])
+    return blade(nodes, tall, 0.5 * size["spine_thickness"] * np.array(along), high, 0.5, BOARD)
 
 
 def prongs(place: Level) -> list[Field]:
-    """Return the two ends of a cleft spine, right and left, of their own lengths."""
-    size = place.size
+    """Return the two ends of a cleft spine, right and left, each of its own spread and reach."""
+    size, form = place.size, _shape("cleft")
     if "bifid_halfspread" not in size:
         return []
-    low, thin = 0.5 * size["spine_height_tip"], 0.5 * size["spine_thickness"]
-    end, high = _spine_end(place)
-    fork = place.at(end + np.array([0.0, 0.3 * np.linalg.norm(end), 0.0]) * size["bifid_share"] + np.array([0.0, 1.5, 1.0]))
-    right, left = size["bifid_halfspread"]
-    tips = [place.at(end + np.array([x, 0.0, 0.3])) for x in (right, -left)]
-    return [blade([fork, tip], [low, 0.72 * low], [1.0 * thin, 0.95 * thin], high) for tip in tips]
+    tall = size["spine_height_tip"] * form["half_height_share"] * np.array(form["height_along"])
+    thick = size["spine_thickness"] * form["half_thickness_share"] * np.array(form["thickness_along"])
+    end, (fork, high) = _end(place), _fork(place)
+    along = (end - fork) / np.linalg.norm(end - fork)
+    out = []
+    for side, spread, reach in zip((SIDE, -SIDE), size["bifid_halfspread"], size["bifid_reach"], strict=True):
+        tip = end + reach * along + spread * side
+        start = fork - form["start_before_fork"] * along + form["start_apart"] * side
+        between = start + form["bend_at"] * (tip - start) - form["bend_share"] * spread * side
+        out.append(blade(place.at([start, between, tip]), tall, thick, high - form["outward_tilt"] * side, 0.5, BOARD))
+    return out
 
 
-def _spine_end(place: Level) -> tuple[Array, Array]:
-    """Local middle of the end of the spine, and the RAS direction of its height."""
-    tip = place.local(shared_points()[f"{place.size['number']}_spinous_tip"])
-    low = 0.5 * place.size["spine_height_tip"]
-    return tip + np.array([0.0, 0.8 * low, 0.5 * low]), place.turn @ np.array([0.0, -0.3, 1.0])
+def spine_ends(place: Level) -> tuple[Array, Array]:
+    """Return root and end (3,) mm RAS of the axis of the spinous process."""
+    return place.at(_root(place)), place.at(_end(place))
+
+
+def _root(place: Level) -> Array:
+    """Local middle of the meeting of the laminae behind the canal."""
+    size = place.size
+    leaning = size["lamina_height"] * np.sin(np.radians(size["lamina_lean"]))
+    behind = np.array([size["lamina_thickness"], leaning]) @ _shape("lamina")["behind_canal"]
+    return np.array([0.0, -0.5 * size["body_depth"] - size["canal_depth"] - behind, -size["lamina_drop"]])
+
+
+def _end(place: Level) -> Array:
+    """Local middle of the end of the spine; the shared tip is its hindmost, lower corner."""
+    size, form = place.size, _shape("spine")
+    tip = place.local(shared_points()[f"{size['number']}_spinous_tip"])
+    rise = form["end_rise_share"] * size["spine_height_tip"]
+    return np.asarray(tip + np.array([0.0, 0.5 * size["spine_thickness"] + form["end_inset"], rise]))
+
+
+def _fork(place: Level) -> tuple[Array, Array]:
+    """Local point where the spine forks, its end if it does not, and the RAS direction of the plate's height."""
+    root, end = _root(place), _end(place)
+    high = np.cross(SIDE, root - end)
+    return root + (1.0 - place.size.get("bifid_share", 0.0)) * (end - root), place.turn @ high / np.linalg.norm(high)
 
 
 def transverse_process(place: Level) -> list[Field]:
-    """Return the right transverse process: two bars and their bridge below C6, one club from C7 down."""
-    size = place.size
+    """Return the right transverse process: two bars, their tubercles and the floor between above C7, one club from there."""
+    size, form = place.size, _shape("transverse")
     if "transverse_tip" in size:
         return _club(place)
-    front, back = np.array(size["anterior_tubercle"]), np.array(size["posterior_tubercle"])
-    inner, hole = 0.5 * size["body_width_upper"], np.array(size["foramen"])
-    x, y, _ = size["facet"]
+    front, back, hole = (np.array(size[k]) for k in ("anterior_tubercle", "posterior_tubercle", "foramen"))
+    facet, side = np.array(size["facet"]), np.array([0.5 * size["body_width_upper"], 0.0, 0.0])
+    radius = size["anterior_tubercle_radius"]
+    sunk = np.array([0.0, 0.0, radius])
+    bar = [side + form["front_root"], hole + form["front_before_foramen"], front + form["front_end"]]
+    knob = [front + form["tubercle_foot"] - sunk, front + [*form["tubercle_top"], -form["tubercle_top_share"] * radius]]
+    rear = [facet * [1, 1, 0] + form["back_root"], back + form["back_middle"], back + form["back_end"]]
+    web = hole + form["web_share"] * (back - hole) - [0.0, 0.0, form["web_drop"]]
+    bridge = [front + form["bridge_front"] - sunk, back + form["bridge_back"]]
+    thick, upwards = [form["tubercle_thickness_share"] * radius] * 2, place.turn @ np.array(form["bridge_up"])
     return [
-        blade(place.at(np.array([[inner - 2.0, 1.5, 0.3], front - np.array([1.6, 0.8, 0.2])])), [3.0, 2.8], [1.8, 1.9], place.up),
-        blade(place.at(np.array([[x - 3.5, y + 5.0, 0.6], back - np.array([1.8, 0, 0])])), [3.0, 2.8], [1.9, 2.0], place.up),
-        ellipsoid(place.at(hole + 0.2 * (back - hole) - [0, 0, 1.0]), [7.4, 5.4, 2.3], place.turn.T),
-        blade(place.at([front - [1.2, 1.2, 1.4], back - [2.6, -0.8, 0.8]]), 2.6, 1.5, place.turn @ np.array([0.8, -0.5, 0.5])),
+        blade(place.at(bar), form["front_half_height"], form["front_half_thickness"], place.up, 0.5),
+        blade(place.at(knob), radius * np.array(form["tubercle_along"]), thick, SIDE),
+        blade(place.at(rear), form["back_half_height"], form["back_half_thickness"], place.up, 0.5),
+        ellipsoid(place.at(web), form["web_half"], place.turn.T),
+        ellipsoid(place.at(side + hole * [0, 1, 0] + form["inner_wall"]), form["inner_wall_half"], place.turn.T),
+        blade(place.at(bridge), form["bridge_half_height"], form["bridge_half_thickness"], upwards),
     ]
+
+
+def nerve_groove(place: Level) -> Field:
+    """Return the groove of the spinal nerve over the right transverse process, between its tubercles."""
+    size, form = place.size, _shape("nerve_groove")
+    front, back, hole = (np.array(size[k]) for k in ("anterior_tubercle", "posterior_tubercle", "foramen"))
+    inner = [0.5 * size["canal_width"], hole[1] - form["behind_foramen"], 0.5 * size["pedicle_height"] + form["over_pedicle"]]
+    floor = np.array([0.0, 0.0, size["groove_radius"] + form["over_floor"]])
+    out = 0.5 * (front + back) + floor
+    return tube(place.at([inner, hole + form["over_foramen"] + floor, out, out + form["beyond"]]), size["groove_radius"])
 
 
 def _club(place: Level) -> list[Field]:
     """Right transverse process of C7 and below, with C7's slender front bar."""
-    size = place.size
+    size, form = place.size, _shape("club")
     root, tip = np.array(size["transverse_root"]), np.array(size["transverse_tip"])
     tall, thick = 0.5 * size["transverse_height"], 0.5 * size["transverse_thickness"]
     end = tip - np.array([thick, 0.0, 0.0])
-    high, deep = tall * np.array([1.0, 0.76, 0.9]), thick * np.array([1.0, 0.75, 0.95])
-    club = blade(place.at([root, 0.5 * (root + end), end]), high, deep, place.up, 0.5, 2.5)
+    high, deep = tall * np.array(form["height_along"]), thick * np.array(form["thickness_along"])
+    club = blade(place.at([root, 0.5 * (root + end), end]), high, deep, place.up, 0.5, BOARD)
     if "foramen" not in size:
         return [club]
     hole = np.array(size["foramen"])
-    front = np.array([[hole[0] - 6, 1.6, -0.5], [hole[0] + 2, 1.4, -1.0], end + [-4, 1, 0]])
-    web = ellipsoid(place.at(hole + np.array([1.2, -0.9, -0.4])), [8.0, 6.2, 2.5], place.turn.T)
-    return [club, web, blade(place.at(front), 2.3, 1.6, place.up, 0.5)]
+    beside = hole * [1, 0, 0]
+    front = place.at([beside + form["front_inner"], beside + form["front_middle"], end + form["front_end"]])
+    web = ellipsoid(place.at(hole + form["web"]), form["web_half"], place.turn.T)
+    return [club, web, blade(front, form["front_half_height"], form["front_half_thickness"], place.up, 0.5)]
 
 
 def vertebra(place: Level, below: Level | None, others: Sequence[Field], way: Sequence[Array], artery: Field) -> Field:
@@ -270,22 +204,21 @@ def vertebra(place: Level, below: Level | None, others: Sequence[Field], way: Se
         Clear way of the vertebral artery.
     """
     gap = float(load_table("vertebrae")["joints"]["facet_gap"])
-    own = pillar(place, upper_joint(place), lower_joint(place, below), gap)
-    right = joined([joined([own, *arch(place)], ARCH_BLEND), *transverse_process(place)], BLEND)
+    lower = lower_joint(place, below)
+    own = pillar(place, upper_joint(place), lower, gap)
+    right = joined([joined([own, *arch(place, lower)], ARCH_BLEND), *transverse_process(place)], BLEND)
     right = carved(right, others, 1.4, CLEARANCE * gap)
     tools = [artery, canal_bore(way, place.size["canal_width"], place.size["canal_depth"])]
+    if "groove_radius" in place.size:
+        tools.append(nerve_groove(place))
     if "foramen_radius" in place.size:
         hole, drift = place.foramen(), 9.0 * place.up
         tools.append(tube(np.array([hole - drift, hole, hole + drift]), place.size["foramen_radius"]))
-    with_body = joined([right, body(place, below)], 1.6)
-    return joined([symmetric(carved(with_body, tools, 2.0)), *prongs(place)], 1.5)
+    with_body = joined([carved(right, tools, 1.6), carved(body(place, below), tools[:2], 1.0)], 1.6)
+    return joined([symmetric(with_body), *prongs(place)], 2.6)
 
 
-def _rim(share: Array) -> Array:
-    t = np.clip((share - 0.55) / 0.4, 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t))
-
-
-def _round_max(a: Array, b: Array, blend: float) -> Array:
-    h = np.maximum(blend - np.abs(a - b), 0.0) / blend
-    return np.asarray(np.maximum(a, b) + h * h * blend * 0.25)
+def _shape(part: str) -> Mapping[str, Any]:
+    """What all typical vertebrae have in common of one part."""
+    row: Mapping[str, Any] = load_table("vertebrae")["shape"][part]
+    return row

@@ -18,6 +18,7 @@ Point = tuple[Coordinate, Coordinate, Coordinate]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=80)]
 Text = Annotated[str, Field(strict=True, max_length=2000)]
 Colour = Annotated[str, Field(strict=True, pattern=r"^(#[0-9a-fA-F]{6}|[a-z][a-z0-9_]*)$")]
+Told = StrictStr | StrictBool | StrictInt | Number
 Pixels = Annotated[int, Field(strict=True, ge=64, le=7680)]
 Ident = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
 
@@ -72,10 +73,11 @@ class Source(Part):
     """Which anatomy is shown."""
 
     source: Name = Field("shipped", description="'shipped', or the path of a model file, from the scenario's folder.")
-    patient: dict[Name, StrictStr | StrictBool | StrictInt | Number] = Field(
+    patient: dict[Name, Told | dict[Name, Told | Point]] = Field(
         default_factory=dict,
-        description="Changes to the shipped model: sex, head_circumference_mm, head_length_mm, head_breadth_mm, "
-        "neck_circumference_mm, bmi, ...",
+        description="A person in place of the shipped man: sex, head_length_mm, head_breadth_mm, head_height_mm, "
+        "neck_circumference_mm, biacromial_breadth_mm, bmi, external_occipital_protuberance_mm (or _type), "
+        "cervical_lordosis_deg; tables muscle_bulk, muscle_area_mm2, landmarks, right, left.",
     )
 
 
@@ -258,6 +260,8 @@ class Scenario(Part):
     style: Style = Field("atlas", description="Look of the pictures.")
     size: tuple[Pixels, Pixels] = Field((1920, 1080), description="Width and height in pixels, 64 to 7680.")
     anatomy: Source = Field(default_factory=lambda: Source(), description="Anatomy and patient.")
+    eyebrows: StrictBool = Field(True, description="Draw the eyebrows on a solid skin.")
+    hair: StrictBool = Field(False, description="Draw short hair on a solid skin.")
     show: tuple[Show, ...] = Field(min_length=1, description="What is shown.")
     cut: tuple[Cut, ...] = Field((), description="Cut-aways.")
     window: Window | None = Field(None, description="Skin window.")

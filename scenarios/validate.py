@@ -21,9 +21,10 @@ FULL = {"temporalis": 2, "occipitalis": 2, "trapezius": 4}
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what was published, what the model measures, whether it lies in the window."""
+    """One figure: what was published, what the model of a man or a woman measures, whether it lies in the window."""
 
     id: str
+    sex: str
     text: str
     side: str
     measured: float
@@ -43,7 +44,10 @@ class Row:
 
 
 def validate(anatomy: Anatomy) -> list[Row]:
-    """Return every row of the literature table, left and right apart, measured on `anatomy`."""
+    """Return every row of the literature table, left and right apart, measured on `anatomy`.
+
+    Targets and windows are those of the anatomy's sex where the table tells them apart.
+    """
     subject = Subject(anatomy)
     rows = []
     for entry in load_table("literature")["row"]:
@@ -59,8 +63,10 @@ def _row(entry: Mapping[str, Any], side: str, subject: Subject) -> Row:
         value = float(measure(subject, side))
     except (KeyError, ValueError, IndexError) as error:
         problem = str(error)
+    sex = str(subject.anatomy.meta.get("sex", "male"))
+    goal = entry | entry.get(sex, {})
     return Row(
-        entry["id"], entry["text"], side, value, entry["target"], entry["low"], entry["high"], entry["unit"],
+        entry["id"], sex, entry["text"], side, value, goal["target"], goal["low"], goal["high"], entry["unit"],
         tuple(entry["sources"]), entry["evidence"], entry["posture"], problem,
     )  # fmt: skip
 

@@ -85,7 +85,7 @@ def _fault(detail: ErrorDetails, path: KeyPath, origin: Origin) -> str:
 def _must(detail: ErrorDetails, path: KeyPath) -> str:
     kind, value = detail["type"], detail["input"]
     if path[:2] == ("anatomy", "patient") and len(path) > 2:
-        return "must be a finite number, a text, true or false"
+        return "must be a finite number, a text, true or false, or a table of these"
     if isinstance(value, float) and not math.isfinite(value):
         return "must be a finite number"
     if kind == "string_pattern_mismatch" and path[-1:] == ("colour",):

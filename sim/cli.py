@@ -20,9 +20,10 @@ COMMANDS = {
     "render": "make the pictures of scenarios",
     "list": "name scenarios, structures, groups, sites, views or styles",
     "validate": "measure the model against the published figures",
+    "sheets": "make contact sheets of the model, layer by layer, to judge it by eye",
     "build": "make the shipped model anew from its data",
     "doctor": "say what this machine lacks, and how to mend it",
-    "bench": "measure time and memory of rendering",
+    "bench": "measure time and memory of rendering, and of a new patient",
 }
 LISTS = ("scenarios", "structures", "groups", "sites", "views", "styles")
 MODULES = {"list": "listing"}
@@ -161,18 +162,24 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
         n: group.add_parser(n, help=text, description=f"{text.capitalize()}.", allow_abbrev=False) for n, text in COMMANDS.items()
     }
     _render_options(made["render"])
+    _sheet_options(made["sheets"])
     made["list"].add_argument("what", nargs="?", default="scenarios", choices=LISTS, help="what is named")
     made["validate"].add_argument("--model", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
+    made["validate"].add_argument(
+        "--reference", metavar="DIR", help="bend the model to a real adult's landmarks and compare it with his surfaces in DIR"
+    )
+    made["validate"].add_argument("--population", type=int, metavar="N", help="sample N people and check their nerves instead")
+    made["validate"].add_argument("--seed", type=int, default=0, metavar="S", help="of the people that are sampled")
     made["validate"].add_argument("--failed", action="store_true", help="print only the rows outside their window")
     made["build"].add_argument("-o", "--out", metavar="FILE", help="where the model goes; by default the shipped one is replaced")
     made["build"].add_argument("--check", action="store_true", help="compare with the shipped model; exit 1 if it differs")
-    made["bench"].add_argument("what", choices=["render"], help="what is measured")
+    made["bench"].add_argument("what", choices=["render", "patient"], help="what is measured")
     made["bench"].add_argument("--scenario", default="gon-path", metavar="NAME", help="scenario that is rendered")
     made["bench"].add_argument("--size", default="1920x1080", metavar="WxH", help="pixels")
     made["bench"].add_argument("--repeat", type=int, default=3, metavar="N", help="the median of N runs is told")
     for name, each in made.items():
         each.add_argument("--json", action="store_true", help="answer for a program")
-        if name in ("render", "build"):
+        if name in ("render", "sheets", "build"):
             each.add_argument("-q", "--quiet", action="store_true", help="no progress")
     return parser, made
 
@@ -188,6 +195,16 @@ def _render_options(parser: Parser) -> None:
     parser.add_argument("--style", choices=["atlas", "patient", "dark"], help="in place of the scenario's")
     parser.add_argument("--seed", type=_seed, metavar="N", help="of all that is random, in place of the scenario's")
     parser.add_argument("--check", action="store_true", help="only check the scenarios, write nothing")
+
+
+def _sheet_options(parser: Parser) -> None:
+    parser.add_argument("-o", "--out", default="out", metavar="DIR", help="folder of the pictures (default: out)")
+    parser.add_argument("--anatomy", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
+    parser.add_argument("--reference", metavar="DIR", help="folder of the reference anatomy, drawn below from the same cameras")
+    parser.add_argument("--layer", action="append", default=[], metavar="LAYER", help="only this layer; may be repeated")
+    parser.add_argument("--size", metavar="WxH", help="pixels of one view, 64x64 to 1600x1600 (default: 760x760)")
+    parser.add_argument("--style", default="atlas", choices=["atlas", "patient", "dark"], help="of the pictures (default: atlas)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random")
 
 
 def _seed(text: str) -> int:

@@ -17,6 +17,7 @@ from scenarios import model
 from scenarios.model import DIRECTIONS, CameraName, Scenario
 from scenarios.selection import catalogue, select, select_one
 from scenarios.sites import Ground
+from sim.hair import with_hair
 from sim.picture import Camera, Cut, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
 from sim.places import Places, apart, as_point, unit
 from sim.procedures import Marked, free_needle, landmark_sites, marked, site_needle
@@ -56,17 +57,15 @@ def compose(
         If a view is not known.
     """
     cameras = chosen_views(scenario, views)
-    scene = Scene(scenario, anatomy)
-    base = scene.base()
-    base = replace(base, style=check_choice("style", style or base.style, ("atlas", "patient", "dark")))
-    base = replace(base, seed=scenario.seed if seed is None else seed)
+    scene = Scene(scenario, anatomy, check_choice("style", style or scenario.style, ("atlas", "patient", "dark")))
+    base = replace(scene.base(), seed=scenario.seed if seed is None else seed)
     if size is not None:
         base = replace(base, width_px=size[0], height_px=size[1])
     out = []
     for view in cameras:
         seen = scene.seen_from(view, base, first=view is scenario.view[0])
         out += [seen] if not scenario.step else scene.stepped(seen)
-    return out
+    return [with_hair(p, anatomy.structures, eyebrows=scenario.eyebrows, hair=scenario.hair) for p in out]
 
 
 def chosen_views(scenario: Scenario, names: Sequence[str]) -> list[model.View]:
@@ -87,8 +86,8 @@ def chosen_views(scenario: Scenario, names: Sequence[str]) -> list[model.View]:
 class Scene:
     """One scenario on one anatomy: finds its places once, for all its pictures."""
 
-    def __init__(self, scenario: Scenario, anatomy: Anatomy) -> None:
-        self.scenario, self.anatomy, self.origin = scenario, anatomy, scenario.origin
+    def __init__(self, scenario: Scenario, anatomy: Anatomy, style: str) -> None:
+        self.scenario, self.anatomy, self.style, self.origin = scenario, anatomy, style, scenario.origin
         ground = Ground(anatomy)
         with self.origin.at("procedure"):
             self.marked: Marked = marked(scenario.procedure, ground)
@@ -104,7 +103,8 @@ class Scene:
             sources = short_citations([*s.sources, *self.marked.sources])
         legend = tuple(LegendItem(r.text, r.colour, r.sign) for r in s.legend)
         return Picture(
-            s.name, shown, title=s.title, caption=_line_of_text(s.caption), sources=sources, evidence=s.evidence, style=s.style,
+            s.name, shown, title=s.title, caption=_line_of_text(s.caption), sources=sources, evidence=s.evidence,
+            style=self.style,
             width_px=s.size[0], height_px=s.size[1], cuts=self._cuts(), window=self._window(), markers=self.marked.markers,
             needles=self._needles(probe), probe=probe, lines=lines, labels=(*self._labels(shown), *line_labels),
             legend=(*self.marked.legend, *line_legend, *legend), show_units=s.procedure is not None and s.procedure.show_units,
@@ -182,7 +182,7 @@ class Scene:
                 text = label.text or self.places.name(label.at)
                 if label.at.structure is not None and not {"offset_mm", "along"} & label.at.model_fields_set:
                     key = self.places.structure(label.at.structure).key
-                    out.append(Label(text, key=key, priority=label.priority, emphasis=label.emphasis))
+                    out.append(Label(label.text or self._term(key), key=key, priority=label.priority, emphasis=label.emphasis))
                 else:
                     at = as_point(self.places.point(label.at))
                     out.append(Label(text, point_mm=at, priority=label.priority, emphasis=label.emphasis))
@@ -202,7 +202,7 @@ class Scene:
         )  # fmt: skip
 
     def _term(self, key: str) -> str:
-        plain = self.scenario.labels.plain or load_theme(self.scenario.style).plain
+        plain = self.scenario.labels.plain or load_theme(self.style).plain
         term = terms().get(split_key(key)[0])
         return term.plain if plain and term is not None else self.anatomy[key].ta2
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes.model import Anatomy, Structure, SurfaceMesh
-from sim import shading
+from sim import shading, sutures
 from sim.cameras import View
 from sim.cutting import cap, clip, plane_distance
 from sim.marks import Mark, marks_of, tube
@@ -92,7 +92,8 @@ def pieces_of(anatomy: Anatomy, picture: Picture, theme: Theme) -> list[Piece]:
     for shown in picture.shown:
         structure = anatomy[shown.key]
         if shown.opacity > 0:
-            pieces += _cut(_piece(structure, shown, theme, anything), structure, picture, theme)
+            piece = _piece(structure, shown, theme, anything)
+            pieces += _cut(piece, structure, picture, theme) + _sutures(anatomy, piece, picture)
     return pieces + [_marked(mark, theme) for mark in marks_of(picture)]
 
 
@@ -126,6 +127,17 @@ def _piece(structure: Structure, shown: Shown, theme: Theme, anything: bool) -> 
         colour = colour + BESIDE_HIGHLIGHT * (colour.mean() * 0.5 + 0.4 - colour)
     mesh = _open_below(structure.mesh) if structure.kind in SKINS and shown.opacity < 1 else structure.mesh
     return Piece(structure.key, _material(structure), mesh, colour, shown.opacity)
+
+
+def _sutures(anatomy: Anatomy, bone: Piece, picture: Picture) -> list[Piece]:
+    """The sutures on a solid cranium, cut as it is."""
+    lines = sutures.sutures_of(anatomy) if bone.key == sutures.BONE and bone.opacity >= 1 else None
+    if lines is None:
+        return []
+    for cut in picture.cuts:
+        if not cut.keys or bone.key in cut.keys:
+            lines, _ = clip(lines, plane_distance(lines.vertices_mm, np.asarray(cut.point_mm), np.asarray(cut.normal)))
+    return [Piece(bone.key, bone.material, lines, bone.colour * sutures.TINT, 1.0)] if len(lines.faces) else []
 
 
 def _open_below(mesh: SurfaceMesh) -> SurfaceMesh:

@@ -19,7 +19,7 @@ from sim.cameras import View, hidden, stand
 from sim.canvas import Drawing, draw
 from sim.labels import balanced
 from sim.overlay import Sheet, anchors_on_page, place_labels, write_furniture, write_labels, write_markers
-from sim.page import Page, lay_out
+from sim.page import Box, Page, lay_out
 from sim.picture import Label, Marker, Picture
 from sim.shading import depth_light, surroundings
 from sim.stage import Piece, light, pieces_of
@@ -86,8 +86,8 @@ def render(anatomy: Anatomy, picture: Picture) -> Rendering:
     pieces = pieces_of(anatomy, picture, theme)
     view = standing(anatomy, picture, pieces, page)
     drawing = draw(light(pieces, view, theme, picture.seed), view, theme, seed=picture.seed)
-    floor = _floor(anatomy, pieces, view)
-    pixels = _on_paper(picture, page, theme, drawing, view.px_per_mm, floor)
+    pixels = blank_paper(picture.width_px, picture.height_px, theme)
+    set_down(pixels, page.drawing, drawing, view, theme, floor_row(lowest_mm(anatomy), pieces, view))
     sheet = Sheet(pixels, theme, page)
     boxes = write_furniture(sheet, picture, view)
     markers = _markers(anatomy, picture, page, view)
@@ -161,18 +161,17 @@ def difference(first: Image, second: Image) -> float:
 def _extent(anatomy: Anatomy, picture: Picture, pieces: Sequence[Piece]) -> Array:
     """Points that the picture must hold; the flat cut below the shoulders is let run off its lower edge."""
     points = np.concatenate([p.mesh.vertices_mm[::EXTENT_STEP] for p in pieces] or [np.zeros((1, 3))])
-    above = points[points[:, 2] > _lowest(anatomy) + FLOOR_MM]
+    above = points[points[:, 2] > lowest_mm(anatomy) + FLOOR_MM]
     return points if picture.camera.view in ("superior", "inferior") or not len(above) else above
 
 
-def _lowest(anatomy: Anatomy) -> float:
-    """Height of the flat cut below the shoulders."""
+def lowest_mm(anatomy: Anatomy) -> float:
+    """Return the height of the flat cut below the shoulders; -inf without a skin."""
     return min((float(s.mesh.vertices_mm[:, 2].min()) for s in anatomy.structures.values() if s.kind == "skin"), default=-np.inf)
 
 
-def _floor(anatomy: Anatomy, pieces: Sequence[Piece], view: View) -> int:
-    """The row of the drawing where the flat cut ends, or its height if the cut is not seen from its side."""
-    lowest = _lowest(anatomy)
+def floor_row(lowest: float, pieces: Sequence[Piece], view: View) -> int:
+    """Return the row of the drawing where a flat cut at height `lowest` ends; its height if the cut is not seen from its side."""
     if abs(view.toward[2]) > LEVEL_VIEW or not np.isfinite(lowest):
         return view.height_px
     cut = [p.mesh.vertices_mm[p.mesh.vertices_mm[:, 2] < lowest + 1.0] for p in pieces if p.material != "mark"]
@@ -182,15 +181,18 @@ def _floor(anatomy: Anatomy, pieces: Sequence[Piece], view: View) -> int:
     return int(np.clip(view.project(edge)[0][:, 1].max() - 1, 0, view.height_px))
 
 
-def _on_paper(picture: Picture, page: Page, theme: Theme, drawing: Drawing, px_per_mm: float, floor: int) -> NDArray[np.uint8]:
-    """The whole picture as paper with the drawing in it, its borders and the cut below the shoulders faded."""
-    pixels = np.empty((picture.height_px, picture.width_px, 3), dtype=np.uint8)
+def blank_paper(width: int, height: int, theme: Theme) -> NDArray[np.uint8]:
+    """Return pixels (height, width, 3) of the style's paper."""
+    pixels = np.empty((height, width, 3), dtype=np.uint8)
     pixels[...] = np.round(theme.paper * 255)
-    box = page.drawing
-    _deepen(drawing, px_per_mm)
+    return pixels
+
+
+def set_down(pixels: NDArray[np.uint8], box: Box, drawing: Drawing, view: View, theme: Theme, floor: int) -> None:
+    """Put a drawing into its box, in place, its borders and the cut below the shoulders (from row `floor`) faded."""
+    _deepen(drawing, view.px_per_mm)
     ink.fade(drawing.pixels[:floor], theme.paper, round(FADE * min(box.width, box.height)))
     pixels[box.y0 : box.y0 + floor, box.x0 : box.x1] = drawing.pixels[:floor]
-    return pixels
 
 
 def _deepen(drawing: Drawing, px_per_mm: float) -> None:

@@ -10,30 +10,36 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("meshes", "scenarios", "sim")
-HEAVY = ("numpy", "scipy", "pyvista", "vtk", "vtkmodules", "trimesh", "potpourri3d", "pydantic", "PIL", "rich")
+HEAVY = ("numpy", "scipy", "pymeshlab", "pyvista", "vtk", "vtkmodules", "trimesh", "potpourri3d", "pydantic", "PIL", "rich")
 MOST_LINES = 400
 
 # Every module has its place; it may import only what stands before it.
 ORDER_TEXT = """
-meshes._check meshes.points meshes.terms meshes.references meshes.frames
+meshes._check meshes.points meshes.courses meshes.terms meshes.references meshes.frames
 meshes.curves meshes.fields meshes.paths meshes.charts meshes.model meshes.archive meshes
-meshes.contour meshes.sheets meshes.sweeps meshes.tubes meshes.blades meshes.surface meshes.parts
-meshes.face meshes.ear meshes.skin
-meshes.skull_charts meshes.skull_hollows meshes.skull_shapes meshes.skull_teeth meshes.skull meshes.mandible
-meshes.vertebra meshes.atlas_axis meshes.spine meshes.girdle meshes.canal
-meshes.muscle_recipes meshes.neck_muscles meshes.head_muscles meshes.nerves meshes.vessels
-meshes.landmarks meshes.measure meshes.passage meshes.metrics meshes.patient meshes.build meshes.compare
+meshes.contour meshes.sheets meshes.sweeps meshes.tubes meshes.blades meshes.surface meshes.voxels meshes.parts
+meshes.face meshes.ear meshes.skin meshes.subcutis meshes.hair
+meshes.skull_charts meshes.skull_hollows meshes.skull_shapes meshes.skull_teeth meshes.skull meshes.mandible meshes.hyoid
+meshes.levels meshes.vertebral_body meshes.vertebra meshes.atlas_axis meshes.spine meshes.nodes meshes.girdle meshes.brainstem meshes.canal
+meshes.ligaments meshes.muscle_recipes meshes.neck_muscles meshes.head_muscles meshes.nerves meshes.vessels
+meshes.sections meshes.landmarks meshes.measure meshes.nerve_measures meshes.passage meshes.metrics
+meshes.maps meshes.warp meshes.bends meshes.carry meshes.fat meshes.bulk meshes.fitting meshes.given
+meshes.nape meshes.routes meshes.artery_routes meshes.winding meshes.yielding meshes.variants meshes.course_checks meshes.patient meshes.population
+meshes.healing meshes.build meshes.compare
+meshes.reference_adult meshes.person_fit meshes.contacts
 
 scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema scenarios.selection scenarios.wording
 scenarios.checks scenarios.loader
-scenarios.sites scenarios.rules scenarios.occipital scenarios.site_checks scenarios.preempt scenarios.validate
+scenarios.sites scenarios.rules scenarios.occipital scenarios.population_checks scenarios.site_checks scenarios.preempt scenarios.validate
 
 sim.picture sim.cameras sim.theme sim.anatomies
-sim.places sim.scanning sim.procedures sim.compose
-sim.marks sim.shading sim.cutting sim.stage sim.canvas
+sim.places sim.scanning sim.procedures sim.hair sim.compose
+sim.marks sim.shading sim.cutting sim.sutures sim.stage sim.canvas
 sim.lettering sim.page sim.labels sim.ink sim.anchors sim.overlay sim.stills
+sim.reference_atlas sim.sheet_layers sim.sheets
 sim.release sim.rendering sim.progress sim.doctor sim
-sim.commands sim.commands.faults sim.commands.sizes sim.commands.render sim.commands.listing sim.commands.validate
+sim.commands sim.commands.faults sim.commands.sizes sim.commands.render sim.commands.sheets sim.commands.listing sim.commands.reference sim.commands.population
+sim.commands.validate
 sim.commands.build sim.commands.doctor sim.commands.bench sim.cli sim.__main__
 """
 ORDER = tuple(ORDER_TEXT.split())

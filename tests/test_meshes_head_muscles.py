@@ -14,7 +14,8 @@ from meshes.points import load_table
 from meshes.surface import SurfaceQuery
 
 SIDES = ("left", "right")
-PAIRED = [k for k in ORDER if not load_table("head_muscles")[k].get("median")]
+MEDIAN = [k for k in ORDER if load_table("head_muscles")[k].get("median")]
+PAIRED = [k for k in ORDER if k not in MEDIAN]
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +34,13 @@ def bone(head: Anatomy) -> SurfaceQuery:
 
 
 def keys() -> list[str]:
-    return [f"{k}_{side}" for k in PAIRED for side in SIDES] + ["procerus"]
+    return [f"{k}_{side}" for k in PAIRED for side in SIDES] + MEDIAN
 
 
 @pytest.mark.parametrize("key", keys())
 def test_muscle_is_closed_and_under_the_skin(head: Anatomy, skin: SurfaceQuery, bone: SurfaceQuery, key: str) -> None:
     muscle = head[key]
-    assert muscle.surface.is_watertight and muscle.kind == "muscle"
+    assert muscle.surface.is_watertight and muscle.kind == ("fascia" if key == "epicranial_aponeurosis" else "muscle")
     assert skin.signed_distance(muscle.mesh.vertices_mm).max() < -0.7
     assert bone.signed_distance(muscle.mesh.vertices_mm).min() > -0.8
 
@@ -53,11 +54,51 @@ def test_muscle_has_fibres(head: Anatomy, key: str) -> None:
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_temporalis_is_8_8_mm_thick_in_the_fossa(head: Anatomy, side: str) -> None:
+def test_temporalis_is_8_8_mm_thick_in_front_and_thin_behind(head: Anatomy, side: str) -> None:
     sign = 1 if side == "right" else -1
-    far, _ = SurfaceQuery(head[f"temporalis_{side}"].mesh).ray([sign * 100, 30, 12], [-sign, 0, 0], 100)
-    assert len(far) >= 2
-    assert far[1] - far[0] == pytest.approx(8.8, abs=2.5)
+    muscle = SurfaceQuery(head[f"temporalis_{side}"].mesh)
+
+    def depth(y: float, z: float) -> float:
+        far, _ = muscle.ray([sign * 100, y, z], [-sign, 0, 0], 100)
+        _, normals = muscle.closest([[sign * (100 - far[0]), y, z]])
+        return float((far[1] - far[0]) * abs(normals[0, 0]))
+
+    assert depth(44, 30) == pytest.approx(8.8, abs=2.0)
+    assert 1.0 < depth(-20, 50) < 4.0
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_masseter_is_9_7_mm_thick_at_rest(head: Anatomy, side: str) -> None:
+    sign = 1 if side == "right" else -1
+    masseter = SurfaceQuery(head[f"masseter_{side}"].mesh)
+    thick = []
+    for y in range(24, 48, 4):
+        for z in range(-48, -20, 4):
+            far, _ = masseter.ray([sign * 100, y, z], [-sign, 0, 0], 100)
+            if len(far) >= 2:
+                thick.append(far[1] - far[0])
+    assert max(thick) == pytest.approx(9.7, abs=1.5)
+
+
+def test_aponeurosis_joins_the_bellies_as_a_thin_sheet(head: Anatomy) -> None:
+    sheet = head["epicranial_aponeurosis"]
+    query = SurfaceQuery(sheet.mesh)
+    for key in ("frontalis_left", "frontalis_right", "occipitalis_left", "occipitalis_right"):
+        assert np.abs(query.signed_distance(head[key].mesh.vertices_mm)).min() < 1.0, key
+    assert sheet.surface.volume / (sheet.surface.area / 2) == pytest.approx(1.2, abs=0.4)
+    fibres = sheet.mesh.fibres
+    top = sheet.mesh.vertices_mm[:, 2] > 105
+    assert fibres is not None and np.abs(fibres[top, 1]).mean() > 0.8
+
+
+def test_aponeurosis_lies_under_the_greater_occipital_nerve(head: Anatomy) -> None:
+    sheet, skin = SurfaceQuery(head["epicranial_aponeurosis"].mesh), SurfaceQuery(head["skin"].mesh)
+    for side in SIDES:
+        for name, branch in head[f"greater_occipital_nerve_{side}"].branches.items():
+            above = branch[branch[:, 2] > 30]
+            assert sheet.signed_distance(above).min() > 0.2, name
+            near = sheet.closest(above)[0]
+            assert (skin.signed_distance(near) < skin.signed_distance(above)).all(), name
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -162,6 +162,32 @@ def test_every_row_names_sources_and_evidence() -> None:
         assert set(row["sources"]) <= set(load_table("references")), key
 
 
+@pytest.mark.parametrize("z", [-124.0, -136.0, -148.0])
+def test_scalenes_lie_one_behind_the_other_with_a_cleft_for_the_plexus(parts: dict[str, Part], z: float) -> None:
+    x, y = np.meshgrid(np.arange(15.0, 70.0, 0.5), np.arange(-40.0, 30.0, 0.5), indexing="ij")
+    level = np.column_stack([x.ravel(), y.ravel(), np.full(x.size, z)])
+    front, middle, back = (level[parts[f"scalenus_{n}"].field(level) < 0] for n in ("anterior", "medius", "posterior"))
+    assert front[:, 1].mean() > middle[:, 1].mean() + 4 > back[:, 1].mean() + 8
+    assert 5 < len(front) * 0.25 < 120  # mm2
+    assert len(middle) > len(back)
+
+
+def test_scalenes_end_on_the_first_rib(parts: dict[str, Part]) -> None:
+    rib = next(p.field for p in girdle_parts() if p.key == "first_rib")
+    for name in ("anterior", "medius"):
+        mesh = contour(parts[f"scalenus_{name}"].field, 1.5)
+        low = mesh.vertices_mm[mesh.vertices_mm[:, 2] < mesh.vertices_mm[:, 2].min() + 6]
+        assert rib(low).min() < 2.5, name
+
+
+@pytest.mark.parametrize(("x", "z"), [(12.0, -110.0), (15.0, -120.0), (12.0, -135.0)])
+def test_multifidus_lies_under_semispinalis_cervicis(parts: dict[str, Part], skin: Field, x: float, z: float) -> None:
+    line = _from_behind(skin, x, z)
+    over, under = _spans(parts["semispinalis_cervicis"], line), _spans(parts["multifidus"], line)
+    assert over is not None and under is not None
+    assert over[1] < under[0] < over[1] + 6
+
+
 def test_unknown_point_names_the_nearest() -> None:
     row = {"shape": "sweep", "nodes": ["c2_spinous_tp"], "width": [[0, 1]], "thickness": [[0, 1]], "wide_along": [1, 0, 0]}
     with pytest.raises(ValueError, match="c2_spinous_tip"):

@@ -114,6 +114,11 @@ def test_field_has_no_jumps() -> None:
     assert np.abs(np.diff(plate().field()(line))).max() < 0.05
 
 
+def test_side_edge_runs_straight_between_grid_points() -> None:
+    line = np.column_stack([np.full(600, 15.8), np.zeros(600), np.linspace(8, 32, 600)])
+    assert np.ptp(plate(step_mm=1.4).field()(line)) < 0.01
+
+
 def beneath_gap(sheet: Sheet, bone: f.Field) -> Array:
     return bone(sheet.points.reshape(-1, 3)) - sheet.half_mm.ravel()
 

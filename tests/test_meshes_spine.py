@@ -13,6 +13,7 @@ from meshes.contour import contour
 from meshes.curves import catmull_rom
 from meshes.fields import Field
 from meshes.girdle import girdle_parts, polygon_distance
+from meshes.levels import level, upper_joint
 from meshes.model import SurfaceMesh
 from meshes.parts import Part
 from meshes.points import load_table, shared_points
@@ -118,6 +119,67 @@ def test_spine_ends_at_the_shared_tip(number: str) -> None:
 def test_bone_passes_through_the_shared_point(name: str, key: str) -> None:
     near = np.linalg.norm(mesh(key).vertices_mm - shared_points()[name], axis=1).min()
     assert near < 2.0
+
+
+@pytest.mark.parametrize("number", ["c3", "c4", "c5", "c6"])
+def test_cleft_spine_has_two_ends_of_unequal_length(number: str) -> None:
+    key = next(k for k in LEVELS if load_table("vertebrae")[k]["number"] == number)
+    v = mesh(key).vertices_mm
+    right, left = (v[v[:, 0] * side > 1.5] for side in (1.0, -1.0))
+    ends = np.array([half[half[:, 1].argmin()] for half in (right, left)])
+    assert 0.4 < abs(ends[0, 1] - ends[1, 1]) < 3.0 or abs(abs(ends[0, 0]) - abs(ends[1, 0])) > 0.3
+    assert parts()[key].field(ends.mean(axis=0)[None])[0] > 0.3
+
+
+def test_seventh_spine_is_single_and_the_longest_of_the_neck() -> None:
+    back = [mesh(key).vertices_mm[:, 1].min() - level(key).origin[1] for key in LEVELS[1:6]]
+    assert back.index(min(back)) == 4 and min(back) < -45
+    end = mesh(LEVELS[5]).vertices_mm
+    assert np.ptp(end[end[:, 1] < end[:, 1].min() + 4, 0]) < 10
+
+
+def test_laminae_slope_like_tiles() -> None:
+    """The lower edge of a lamina hangs behind the upper edge of the next, with a narrow gap between."""
+    for above, below in pairwise(LEVELS[1:6]):
+        centre = level(below).origin
+        y, z = np.meshgrid(np.arange(-32.0, -12.0, 0.4), np.arange(-14.0, 18.0, 0.4))
+        plane = centre + np.column_stack([np.full(y.size, 8.0), y.ravel(), z.ravel()])
+        upper, lower = (plane[parts()[key].field(plane) < 0] for key in (above, below))
+        edge, next_edge = upper[upper[:, 2].argmin()], lower[lower[:, 2].argmax()]
+        assert edge[2] - next_edge[2] < 3.5
+        assert edge[1] < next_edge[1] - 1.0
+
+
+def test_pillars_are_columns_waisted_between_their_facets() -> None:
+    out = np.arange(0.0, 10.0, 0.1)[:, None] * [1.0, 0.0, 0.0]
+    for key, below in pairwise(LEVELS[1:6]):
+        place = level(key)
+        back = shared_points()[f"{place.size['number']}_articular_pillar_right"]
+        assert abs(parts()[key].field(back)[0]) < 1.0
+        upper, lower = upper_joint(place), upper_joint(level(below))
+        ends = [upper.middle - 2.0 * upper.normal, 0.5 * (upper.middle + lower.middle), lower.middle + 2.0 * lower.normal]
+        top, waist, foot = (0.1 * (parts()[key].field(end - [0.0, 2.0, 0.0] + out) < 0).sum() for end in ends)
+        assert waist + 0.3 < min(top, foot)
+
+
+def test_facets_face_up_and_back_at_their_angle() -> None:
+    for key in LEVELS[1:5]:
+        joint, place = upper_joint(level(key)), level(key)
+        steep = np.degrees(np.arccos(joint.normal @ place.up))
+        assert 40 <= steep <= 55 and joint.normal[1] < 0
+        face = parts()[key].field(joint.middle + 1.2 * joint.normal)[0], parts()[key].field(joint.middle - 1.2 * joint.normal)[0]
+        assert face[0] > 0 > face[1]
+
+
+def test_spinal_nerve_lies_in_a_groove_between_two_tubercles() -> None:
+    for key in LEVELS[1:5]:
+        place, form = level(key), parts()[key].field
+        front, back = (np.array(place.size[k]) for k in ("anterior_tubercle", "posterior_tubercle"))
+        heights = []
+        for at in (front, 0.5 * (front + back), back - [1.5, 0.0, 0.0]):
+            column = at + np.arange(-8.0, 6.0, 0.1)[:, None] * [0.0, 0.0, 1.0]
+            heights.append(column[form(place.at(column)) < 0.2][:, 2].max())
+        assert heights[1] + 0.4 < min(heights[0], heights[2])
 
 
 def test_obliquus_inferior_spans_its_published_length() -> None:

@@ -189,7 +189,9 @@ def test_names_of_structures_are_resolved_in_catalogue_order() -> None:
     assert select(["gon"], catalogue()) == ["greater_occipital_nerve_left", "greater_occipital_nerve_right"]
     assert select(["suboccipital_right"], catalogue()) == select(["suboccipital"], catalogue(), side="right")
     assert select(["bones", "atlas"], catalogue()).count("atlas") == 1
-    assert set(select(["*_artery_left"], catalogue())) == {"occipital_artery_left", "vertebral_artery_left"}
+    arteries = select(["*_artery_left"], catalogue())
+    assert {"occipital_artery_left", "vertebral_artery_left"} <= set(arteries)
+    assert all(key.endswith("_artery_left") for key in arteries)
 
 
 def test_every_group_has_members_of_the_catalogue() -> None:

@@ -1,4 +1,4 @@
-"""`inion bench`: time and memory of a picture, beside a bare PyVista render of the same meshes."""
+"""`inion bench`: time and memory of a picture, beside a bare PyVista render of the same meshes, and of a new patient."""
 
 from __future__ import annotations
 
@@ -67,13 +67,50 @@ peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.plat
 print(json.dumps({"whole_s": end - start, "peak_mb": peak}))
 """
 
+PATIENT = """
+import json, resource, sys, time
+seed = int(sys.argv[1])
+start = time.perf_counter()
+import meshes
+shipped = meshes.load_anatomy()
+loaded = time.perf_counter()
+from meshes.patient import bent
+from meshes.population import sample_patient
+anatomy = bent(shipped, sample_patient(seed))
+end = time.perf_counter()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+faces = sum(len(s.mesh.faces) for s in anatomy.structures.values())
+print(json.dumps({"load_s": loaded - start, "patient_s": end - loaded, "peak_mb": peak,
+    "structures": len(anatomy.structures), "triangles": faces}))
+"""
+
 
 def run(args: argparse.Namespace) -> int:
-    """Time both in fresh processes and print the medians and their ratio."""
+    """Time what is asked in fresh processes and print the medians."""
+    if args.repeat < 1:
+        raise BadInput(f"--repeat is {args.repeat}; it must be 1 or more.")
+    return _patient(args) if args.what == "patient" else _render(args)
+
+
+def _patient(args: argparse.Namespace) -> int:
+    """Load the shipped model and make new patients of it, each with another seed."""
+    rows = [_once([PATIENT, str(seed)]) for seed in range(args.repeat)]
+    row = {key: round(statistics.median(r[key] for r in rows), 3) for key in rows[0]}
+    if args.json:
+        print(json.dumps(row))
+    else:
+        print(f"loading the shipped model {row['load_s']:.2f} s (imports included)")
+        print(f"a new patient {row['patient_s']:.1f} s, {row['structures']:.0f} structures, {row['triangles']:.0f} triangles")
+        print(f"peak memory {row['peak_mb']:.0f} MB")
+    return 0
+
+
+def _render(args: argparse.Namespace) -> int:
+    """Time ours and a bare PyVista render and print the medians and their ratio."""
     size = parse_size(args.size)
     load_scenario(args.scenario)
-    if args.repeat < 1 or size is None:
-        raise BadInput(f"--repeat is {args.repeat}; it must be 1 or more.")
+    if size is None:
+        raise BadInput("--size is empty; it must be WIDTHxHEIGHT, such as 1920x1080.")
     wide, high = (str(n) for n in size)
     first = load_scenario(args.scenario).view[0].name
     ours, bare = (_median([TIMED, args.scenario, kind, wide, high], args.repeat) for kind in ("ours", "bare"))

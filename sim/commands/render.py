@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     scenarios = [load_scenario(name) for name in names]
     for scenario in scenarios:
         _check_views(scenario, args.view)
-    folder = None if args.check else _writable(args.out)
+    folder = None if args.check else writable(args.out)
 
     from sim.anatomies import anatomy_for
     from sim.compose import compose, missing_structures
@@ -72,7 +72,7 @@ def _check_views(scenario: Scenario, names: list[str]) -> None:
         raise BadInput(f"--{error} Views of {scenario.name}: {own}; cameras: {cameras}.") from error
 
 
-def _writable(name: str) -> Path:
+def writable(name: str) -> Path:
     """Return the folder, made if need be, after writing a probe file of some size into it."""
     folder = Path(name)
     try:
