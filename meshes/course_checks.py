@@ -178,13 +178,22 @@ def _hard(route: Route, layers: Layers) -> list[str]:
             out.append(f"{name} in bone")
         if float((layers["skin"](line.points) + line.radius_mm).max()) > 0:
             out.append(f"{name} through the skin")
-    for muscle, grooves in route.grooves.items():
-        pressed = -float(route.ground[muscle](np.vstack([groove.points for groove in grooves])).min())
-        if pressed > widest(load_table("nerves")[NERVE]) + BED_MM:  # deeper than half its width, a groove would be a tunnel
-            out.append(f"pressed {pressed:.1f} mm into {muscle}")
     if route.recess is not None and route.recess.to_mm - route.recess.border_mm > MOST_RECESS_MM:
         out.append("semispinalis gives way too far")
     return out
+
+
+def pressed_mm(route: Route) -> float:
+    """Return how deep the nerve's axis lies, at most, in a muscle that it only runs beside, mm; 0 if outside all of them."""
+    deepest = 0.0
+    for muscle, grooves in route.grooves.items():
+        deepest = max(deepest, -float(route.ground[muscle](np.vstack([groove.points for groove in grooves])).min()))
+    return deepest
+
+
+def most_pressed_mm() -> float:
+    """Return the depth from which on a groove would be a tunnel: the nerve's widest radius and its bed, mm."""
+    return float(widest(load_table("nerves")[NERVE])) + BED_MM
 
 
 def _artery(route: Route) -> list[str]:

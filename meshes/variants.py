@@ -29,6 +29,7 @@ from meshes.winding import wound
 from meshes.yielding import midway, with_groove, with_tendon, with_vertices, without_groove
 
 Array = NDArray[np.float64]
+PRESSED_MM = 0.9  # most that the axis is let into rectus capitis posterior major
 SUNK_MM, ENTRY_STEPS = 0.5, 8  # depth of the axis in the deep face of semispinalis; steps before it enters that are left
 LIMB_MM = 7.0  # from where a doubled nerve comes through to where it splits and reunites
 
@@ -131,8 +132,15 @@ class Route:
             return trunk
         first, last = (_nearest(trunk.points, nodes[names.index(way[end])]) for end in ("turn", "enters"))
         before, deep, after = np.split(trunk.points, [first, max(last - ENTRY_STEPS, first + 2)])
-        eased = kept_clear(deep, [(self.ground[SSC], -SUNK_MM), (self.ground["bones"], float(trunk.radius_mm.max()))], 8, 0.1)
-        return tube(np.vstack([before, eased, after]), self.nerve_row["radius"])
+        shy = [
+            (self.ground[RECTUS], -PRESSED_MM),
+            (self.ground[SSC], -SUNK_MM),
+            (self.ground["bones"], float(trunk.radius_mm.max())),
+        ]
+        eased = kept_clear(deep, shy, 8, 0.1)
+        out, leave = (_nearest(after, nodes[names.index(way[end])]) for end in ("pierces", "leaves"))
+        over = kept_clear(after[leave : out + 1], [(self.ground[SSC], -SUNK_MM)], 8, 0.1)
+        return tube(np.vstack([before, eased, after[:leave], over, after[out + 1 :]]), self.nerve_row["radius"])
 
     @cached_property
     def _pair(self) -> tuple[Tube, Tube]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meshes.course_checks import exit_of, faults, stations_in_person, stations_of
+from meshes.course_checks import exit_of, faults, most_pressed_mm, pressed_mm, stations_in_person, stations_of
 from meshes.courses import KINDS, Course, ways
 from meshes.model import Anatomy
 from meshes.nape import right_layers
@@ -41,6 +42,8 @@ class Passage:
         What is wrong with the passage; empty if nothing is.
     exit_mm : float
         From the medial third point to where the nerve comes out, in the person, seen from behind.
+    pressed_mm : float
+        How deep the nerve's axis lies, at most, in a muscle that it only runs beside.
     """
 
     person: int
@@ -48,6 +51,7 @@ class Passage:
     course: Course
     faults: tuple[str, ...]
     exit_mm: float
+    pressed_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def _passage(number: int, patient: Patient, side: str, ground: _Ground) -> Passa
     except ValueError as error:
         return Passage(number, side, course, (f"cannot be seated: {error}",), float("nan"))
     there, third = chain.apply(np.array([out, ground.thirds[side]]))
-    return Passage(number, side, course, tuple(wrong), float(np.linalg.norm((there - third)[[0, 2]])))
+    return Passage(number, side, course, tuple(wrong), float(np.linalg.norm((there - third)[[0, 2]])), pressed_mm(route))
 
 
 def figures(found: Sequence[Passage]) -> list[Figure]:
@@ -146,6 +150,7 @@ def figures(found: Sequence[Passage]) -> list[Figure]:
     out = [
         Figure("sides on which the nerve does not pass the tissues of its course", wrong, 0, 0, ("kim2018",), "FOUND"),
         Figure(near["text"], within, near["low"], near["high"], tuple(near["sources"]), near["evidence"]),
+        _tunnels(found, table["tunnels"]),
     ]
     for kind in KINDS:
         row = variants[kind]
@@ -155,6 +160,12 @@ def figures(found: Sequence[Passage]) -> list[Figure]:
     row = variants["doubled"]
     out.append(_share(row["text"], [p.course.doubled for p in found], row["share"], row["sources"], row["evidence"]))
     return [*out, _asymmetry(found)]
+
+
+def _tunnels(found: Sequence[Passage], row: Mapping[str, Any]) -> Figure:
+    """The share of sides on which the groove beside a muscle is deeper than the nerve is thick."""
+    share = float(np.mean([p.pressed_mm > most_pressed_mm() for p in found]))
+    return Figure(row["text"], share, 0.0, row["most"], tuple(row["sources"]), row["evidence"])
 
 
 def _asymmetry(found: Sequence[Passage]) -> Figure:

@@ -20,17 +20,20 @@ meshes.curves meshes.fields meshes.paths meshes.charts meshes.model meshes.archi
 meshes.contour meshes.sheets meshes.sweeps meshes.tubes meshes.blades meshes.surface meshes.voxels meshes.parts
 meshes.face meshes.ear meshes.skin meshes.subcutis meshes.hair
 meshes.skull_charts meshes.skull_hollows meshes.skull_shapes meshes.skull_teeth meshes.skull meshes.mandible meshes.hyoid
-meshes.levels meshes.vertebral_body meshes.vertebra meshes.atlas_axis meshes.spine meshes.nodes meshes.girdle meshes.brainstem meshes.canal
+meshes.levels meshes.vertebral_body meshes.vertebra meshes.atlas_axis meshes.spine meshes.nodes meshes.girdle
+meshes.brainstem meshes.canal
 meshes.ligaments meshes.muscle_recipes meshes.neck_muscles meshes.head_muscles meshes.nerves meshes.vessels
 meshes.sections meshes.landmarks meshes.measure meshes.nerve_measures meshes.passage meshes.metrics
 meshes.maps meshes.warp meshes.bends meshes.carry meshes.fat meshes.bulk meshes.fitting meshes.given
-meshes.nape meshes.routes meshes.artery_routes meshes.winding meshes.yielding meshes.variants meshes.course_checks meshes.patient meshes.population
+meshes.nape meshes.routes meshes.artery_routes meshes.winding meshes.yielding meshes.variants meshes.course_checks
+meshes.patient meshes.population
 meshes.healing meshes.build meshes.compare
 meshes.reference_adult meshes.person_fit meshes.contacts
 
 scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema scenarios.selection scenarios.wording
 scenarios.checks scenarios.loader
-scenarios.sites scenarios.rules scenarios.occipital scenarios.population_checks scenarios.site_checks scenarios.preempt scenarios.validate
+scenarios.sites scenarios.rules scenarios.occipital scenarios.population_checks scenarios.site_checks scenarios.preempt
+scenarios.validate
 
 sim.picture sim.cameras sim.theme sim.anatomies
 sim.places sim.scanning sim.procedures sim.hair sim.compose
@@ -38,7 +41,8 @@ sim.marks sim.shading sim.cutting sim.sutures sim.stage sim.canvas
 sim.lettering sim.page sim.labels sim.ink sim.anchors sim.overlay sim.stills
 sim.reference_atlas sim.sheet_layers sim.sheets
 sim.release sim.rendering sim.progress sim.doctor sim
-sim.commands sim.commands.faults sim.commands.sizes sim.commands.render sim.commands.sheets sim.commands.listing sim.commands.reference sim.commands.population
+sim.commands sim.commands.faults sim.commands.sizes sim.commands.render sim.commands.sheets sim.commands.listing
+sim.commands.reference sim.commands.population
 sim.commands.validate
 sim.commands.build sim.commands.doctor sim.commands.bench sim.cli sim.__main__
 """
