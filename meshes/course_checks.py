@@ -145,8 +145,22 @@ def stations_on_surfaces(person: Anatomy, side: str) -> list[Station]:
     near, _ = SurfaceQuery(person["skin"].mesh).closest(nerve)
     way = (near - nerve) / np.maximum(np.linalg.norm(near - nerve, axis=1, keepdims=True), 1e-9)
     queries = {m: SurfaceQuery(person[f"{m}_{side}"].mesh) for m in PASSED}
-    met = walk_fields(nerve, way, {m: query.signed_distance for m, query in queries.items()})
+    met = walk_fields(nerve, way, {m: _sure(query) for m, query in queries.items()})
     return [s for s in met if not s.place.startswith("in ") or _holds(queries[s.place[3:]], nerve[s.first : s.last + 1])]
+
+
+def _sure(form: SurfaceQuery) -> Callable[[Array], Array]:
+    """Return the signed distance to a surface with its inside confirmed by rays: the sign is unsure beside sharp edges."""
+
+    def distance(points: Array) -> Array:
+        far = np.array(form.signed_distance(points))
+        for i in np.flatnonzero(far < 0):
+            odd = sum(len(form.ray(points[i], way, 400.0)[0]) % 2 for way in RAYS)
+            if 2 * odd < len(RAYS):
+                far[i] = -far[i]
+        return far
+
+    return distance
 
 
 def _holds(form: SurfaceQuery, line: Array) -> bool:
