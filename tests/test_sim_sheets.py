@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from sim.stills import read_metadata
 from sim.theme import load_theme
 
 SMALL = (96, 80)
-REFERENCE = Path("/work/shared/reference-anatomy")
+HERE = Path(__file__).parent.parent
+REFERENCE = Path(os.environ.get("INION_REFERENCE", HERE.parent / "shared" / "reference-anatomy"))
 
 
 @pytest.fixture
