@@ -1,0 +1,252 @@
+"""Compiled loops along the beams: what a line of sound meets, and the echo that it sends back.
+
+All places are mm in the probe's frame unless `ras` is in the name. Imported only where a frame is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+
+STEP = 4  # samples between the places at which the volume is read
+F = np.float32
+FIXED = 65536.0  # steps of the fixed-point coordinates of the scatterers
+DEPTH_STEP = F(0.0025)  # mm, of the volume's second byte
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _label_at(cells: Any, x: float, y: float, z: float) -> int:
+    """Label of the voxel nearest to (x, y, z), counted in voxels; 0 outside the box."""
+    i, j, k = int(x + F(0.5)), int(y + F(0.5)), int(z + F(0.5))
+    if x < 0 or y < 0 or z < 0 or i >= cells.shape[0] or j >= cells.shape[1] or k >= cells.shape[2]:
+        return 0
+    return int(cells[i, j, k] & 255)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def read_volume(cells: Any, x: float, y: float, z: float, out: Any) -> Any:
+    """Return (label, distance to its border mm) at (x, y, z), counted in voxels, to a fraction of a voxel.
+
+    The distances of the eight voxels round the place are interpolated, negative where the voxel holds another structure than the
+    nearest one; below zero the place belongs to the strongest of the others. `out` (3,) receives the gradient of that, per voxel.
+    """
+    nx, ny, nz = cells.shape
+    i, j, k = int(x), int(y), int(z)
+    if x < 0 or y < 0 or z < 0 or i >= nx - 1 or j >= ny - 1 or k >= nz - 1:
+        return 0, F(0.6)
+    u, v, w = F(x - i), F(y - j), F(z - k)
+    c000, c001, c010, c011 = cells[i, j, k], cells[i, j, k + 1], cells[i, j + 1, k], cells[i, j + 1, k + 1]
+    i += 1
+    c100, c101, c110, c111 = cells[i, j, k], cells[i, j, k + 1], cells[i, j + 1, k], cells[i, j + 1, k + 1]
+    one = F(1.0)
+    if u < F(0.5):
+        if v < F(0.5):
+            near = c000 if w < F(0.5) else c001
+        else:
+            near = c010 if w < F(0.5) else c011
+    elif v < F(0.5):
+        near = c100 if w < F(0.5) else c101
+    else:
+        near = c110 if w < F(0.5) else c111
+    label = near & 255
+    d000, d001 = _signed(c000, label), _signed(c001, label)
+    d010, d011 = _signed(c010, label), _signed(c011, label)
+    d100, d101 = _signed(c100, label), _signed(c101, label)
+    d110, d111 = _signed(c110, label), _signed(c111, label)
+    a00, a01, a10, a11 = d000 + u * (d100 - d000), d001 + u * (d101 - d001), d010 + u * (d110 - d010), d011 + u * (d111 - d011)
+    b0, b1 = a00 + v * (a10 - a00), a01 + v * (a11 - a01)
+    value = b0 + w * (b1 - b0)
+    out[2] = b1 - b0
+    out[1] = (a10 - a00) + w * ((a11 - a01) - (a10 - a00))
+    e00, e01, e10, e11 = d100 - d000, d101 - d001, d110 - d010, d111 - d011
+    f0, f1 = e00 + v * (e10 - e00), e01 + v * (e11 - e01)
+    out[0] = f0 + w * (f1 - f0)
+    if value >= 0:
+        return int(label), value
+    best, other = F(-1.0), label
+    for corner in range(8):
+        if corner == 0:
+            c, g = c000, (one - u) * (one - v) * (one - w)
+        elif corner == 1:
+            c, g = c001, (one - u) * (one - v) * w
+        elif corner == 2:
+            c, g = c010, (one - u) * v * (one - w)
+        elif corner == 3:
+            c, g = c011, (one - u) * v * w
+        elif corner == 4:
+            c, g = c100, u * (one - v) * (one - w)
+        elif corner == 5:
+            c, g = c101, u * (one - v) * w
+        elif corner == 6:
+            c, g = c110, u * v * (one - w)
+        else:
+            c, g = c111, u * v * w
+        if (c & 255) != label and g > best:
+            best, other = g, c & 255
+    return int(other), -value
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _signed(cell: Any, label: Any) -> Any:
+    d = F((cell >> 8) & 255) * DEPTH_STEP
+    return d if (cell & 255) == label else -d
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def find_contact(cells: Any, bony: Any, origin: Any, way: Any, reach: float, deepest: float, step: float, skin: Any, bone: Any) -> None:
+    """Find the resting skin and the first bone along every beam.
+
+    Parameters
+    ----------
+    cells : (nx, ny, nz) uint32 array
+    bony : (labels,) bool array
+    origin, way : (lines, planes, 3), (lines, 3) float32 arrays
+        Place on the face, counted in voxels; direction of the beam, voxels per mm.
+    reach, deepest, step : float
+        How far above and below the face the skin is looked for, how deep bone is looked for, and the stride, mm.
+    skin, bone : (lines, planes) float32 arrays
+        Depth of the skin along the beam (negative: pressed in; inf: not met) and of bone (`deepest` if none), changed in place.
+    """
+    lines, planes = skin.shape
+    for i in prange(lines):
+        for e in range(planes):
+            x, y, z = origin[i, e, 0], origin[i, e, 1], origin[i, e, 2]
+            skin[i, e], bone[i, e] = np.inf, deepest
+            gradient = np.empty(3, dtype=np.float32)
+            inside = _label_at(cells, x, y, z) != 0
+            towards = F(-1.0) if inside else F(1.0)
+            s = F(0.0)
+            while s < reach:
+                s += F(step)
+                t = towards * s
+                if (_label_at(cells, x + t * way[i, 0], y + t * way[i, 1], z + t * way[i, 2]) != 0) != inside:
+                    low, high = t - towards * F(step), t
+                    for _ in range(8):
+                        middle = F(0.5) * (low + high)
+                        label, _d = read_volume(
+                            cells, x + middle * way[i, 0], y + middle * way[i, 1], z + middle * way[i, 2], gradient
+                        )
+                        if (label != 0) == inside:
+                            low = middle
+                        else:
+                            high = middle
+                    skin[i, e] = F(0.5) * (low + high)
+                    break
+            s = F(0.0)
+            while s < deepest:
+                if bony[_label_at(cells, x + s * way[i, 0], y + s * way[i, 1], z + s * way[i, 2])]:
+                    bone[i, e] = s
+                    break
+                s += F(step)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _rod_interval(ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, rod: Any) -> Any:
+    """Entry and exit (mm along the unit beam) of a rod with round ends; entry > exit if it is missed. Also the miss distance.
+
+    `rod` is start, end, radius at start, radius at end; the mean radius at the nearest place is taken.
+    """
+    ax, ay, az = rod[0], rod[1], rod[2]
+    bx, by, bz = rod[3] - ax, rod[4] - ay, rod[5] - az
+    wx, wy, wz = ox - ax, oy - ay, oz - az
+    bb, bd = bx * bx + by * by + bz * bz, bx * dx + by * dy + bz * dz
+    bw, dw = bx * wx + by * wy + bz * wz, dx * wx + dy * wy + dz * wz
+    det = bb - bd * bd
+    along = F(0.5)
+    if det > F(1e-6):
+        along = (bw - bd * dw) / det
+    share = min(max(along, F(0.0)), F(1.0))
+    radius = rod[6] + share * (rod[7] - rod[6])
+    first, last = F(1.0), F(0.0)
+    # the long side
+    if det > F(1e-6):
+        q = dw * bb - bd * bw
+        ww = wx * wx + wy * wy + wz * wz
+        c = (ww - radius * radius) * bb - bw * bw
+        h = q * q - det * c
+        if h > 0:
+            root = np.sqrt(h)
+            t0, t1 = (-q - root) / det, (-q + root) / det
+            s0, s1 = bw + t0 * bd, bw + t1 * bd
+            if s0 >= 0 and s0 <= bb:
+                first = t0
+                last = t1 if (s1 >= 0 and s1 <= bb) else t0
+            elif s1 >= 0 and s1 <= bb:
+                first, last = t1, t1
+    # the two round ends
+    for end in range(2):
+        if end == 0:
+            cx, cy, cz, r = wx, wy, wz, rod[6]
+        else:
+            cx, cy, cz, r = wx - bx, wy - by, wz - bz, rod[7]
+        p = cx * dx + cy * dy + cz * dz
+        h = p * p - (cx * cx + cy * cy + cz * cz - r * r)
+        if h > 0:
+            root = np.sqrt(h)
+            if first > last:
+                first, last = -p - root, -p + root
+            else:
+                first, last = min(first, -p - root), max(last, -p + root)
+    mx, my, mz = wx + bx * (-share), wy + by * (-share), wz + bz * (-share)
+    p = mx * dx + my * dy + mz * dz
+    miss = np.sqrt(max(mx * mx + my * my + mz * mz - p * p, F(0.0)))
+    return first, last, miss, -p, radius
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def cross_rods(origin: Any, way: Any, rods: Any, owner: Any, edge_from: float, count: Any, spans: Any, edges: Any) -> None:
+    """Find the stretches of every beam that lie in a nerve or vessel.
+
+    Parameters
+    ----------
+    origin : (lines, planes, 3) float32 array
+        mm RAS, on the face.
+    way : (lines, 3) float32 array
+        Unit.
+    rods : (n, 8) float32 array
+        Start, end, two radii, mm RAS.
+    owner : (n,) int32 array
+    edge_from : float
+        Radius, mm, from which a wall throws an edge shadow.
+    count : (lines, planes) int32 array
+        How many stretches, out.
+    spans : (lines, planes, most, 4) float32 array
+        Entry, exit, owner, rod; sorted by entry, out. Stretches of one owner that touch are one.
+    edges : (lines, planes, 2) float32 array
+        Deepest edge shadow: depth from which, and factor of the amplitude, out.
+    """
+    lines, planes, most = spans.shape[:3]
+    for i in prange(lines):
+        dx, dy, dz = way[i, 0], way[i, 1], way[i, 2]
+        for e in range(planes):
+            ox, oy, oz = origin[i, e, 0], origin[i, e, 1], origin[i, e, 2]
+            n = 0
+            edges[i, e, 0], edges[i, e, 1] = F(1e9), F(1.0)
+            for r in range(len(rods)):
+                first, last, miss, depth, radius = _rod_interval(ox, oy, oz, dx, dy, dz, rods[r])
+                if radius >= edge_from and abs(miss - radius) < F(0.7):
+                    factor = F(1.0) - F(0.5) * np.exp(-(((miss - radius) / F(0.3)) ** 2))
+                    if factor < edges[i, e, 1]:
+                        edges[i, e, 0], edges[i, e, 1] = depth, factor
+                if first >= last:
+                    continue
+                joined = False
+                for m in range(n):
+                    if spans[i, e, m, 2] == owner[r] and first <= spans[i, e, m, 1] + F(0.02) and last >= spans[i, e, m, 0] - F(0.02):
+                        if abs(depth - F(0.5) * (first + last)) < abs(spans[i, e, m, 1] - spans[i, e, m, 0]):
+                            if last - first > spans[i, e, m, 1] - spans[i, e, m, 0]:
+                                spans[i, e, m, 3] = r
+                        spans[i, e, m, 0], spans[i, e, m, 1] = min(spans[i, e, m, 0], first), max(spans[i, e, m, 1], last)
+                        joined = True
+                        break
+                if not joined and n < most:
+                    m = n
+                    while m > 0 and spans[i, e, m - 1, 0] > first:
+                        for c in range(4):
+                            spans[i, e, m, c] = spans[i, e, m - 1, c]
+                        m -= 1
+                    spans[i, e, m, 0], spans[i, e, m, 1], spans[i, e, m, 2], spans[i, e, m, 3] = first, last, owner[r], r
+                    n += 1
+            count[i, e] = n

@@ -1,0 +1,349 @@
+"""The compiled heart of a frame: echoes of scatterers and borders along every beam, in every elevation plane.
+
+Method: section 3 of the project's notes on ultrasound; 2.5-D beams after Storve, Torp 2017 and Bürger 2013, scatterers locked to the tissue.
+Imported only where a frame is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+
+from sim.ultrasound.beams import FIXED, STEP, F, read_volume
+
+# rows of `state`: what a node of a beam knows
+LATTICES = 4
+MASK_AXIAL, MASK_LATERAL, MASK_ELEVATION = 1023, 255, 15
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _db(x: float) -> float:
+    """Amplitude of a level in dB."""
+    return np.exp(x * F(0.11512925465))
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _nearest_cell(cells: Any, x: float, y: float, z: float) -> Any:
+    i = min(max(int(x + F(0.5)), 0), cells.shape[0] - 1)
+    j = min(max(int(y + F(0.5)), 0), cells.shape[1] - 1)
+    k = min(max(int(z + F(0.5)), 0), cells.shape[2] - 1)
+    return cells[i, j, k]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _fibre_tilt(fibres: Any, x: float, y: float, z: float, way: Any, i: int) -> float:
+    """Share (0 to 1) of the beam that runs along the fibres at a place counted in voxels; -1 where there are none."""
+    a = min(max(int(x * F(0.25) + F(0.5)), 0), fibres.shape[0] - 1)
+    b = min(max(int(y * F(0.25) + F(0.5)), 0), fibres.shape[1] - 1)
+    c = min(max(int(z * F(0.25) + F(0.5)), 0), fibres.shape[2] - 1)
+    f0, f1, f2 = F(fibres[a, b, c, 0]), F(fibres[a, b, c, 1]), F(fibres[a, b, c, 2])
+    square = f0 * f0 + f1 * f1 + f2 * f2
+    if square < F(1.0):
+        return F(-1.0)
+    return abs(f0 * way[i, 0] + f1 * way[i, 1] + f2 * way[i, 2]) / np.sqrt(square)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _in_nerve(px: float, py: float, pz: float, rod: Any, across: Any, way: Any, i: int, pattern: Any, tissue: Any, anisotropy: Any) -> float:
+    """Level of the echo within a nerve: dark fascicles in a bright sheath, and the loss by the nerve's tilt.
+
+    `tissue` holds the amplitudes of fascicle and sheath, `pattern` (64, 64) their places in a section of 4 mm.
+    """
+    tx, ty, tz = rod[3] - rod[0], rod[4] - rod[1], rod[5] - rod[2]
+    length = max(np.sqrt(tx * tx + ty * ty + tz * tz), F(1e-6))
+    tx, ty, tz = tx / length, ty / length, tz / length
+    wx, wy, wz = px - rod[0], py - rod[1], pz - rod[2]
+    u = wx * across[0] + wy * across[1] + wz * across[2]
+    bx, by, bz = ty * across[2] - tz * across[1], tz * across[0] - tx * across[2], tx * across[1] - ty * across[0]
+    v = wx * bx + wy * by + wz * bz
+    radius = F(0.5) * (rod[6] + rod[7])
+    a, b = min(max(int(u * F(16.0) + F(32.0)), 0), 63), min(max(int(v * F(16.0) + F(32.0)), 0), 63)
+    rim = radius - np.sqrt(u * u + v * v) < F(0.22)
+    level = tissue[1] if (rim or pattern[a, b] == 0) else tissue[0]
+    along = abs(tx * way[i, 0] + ty * way[i, 1] + tz * way[i, 2])
+    return level * anisotropy[min(int(along * F(255.0)), 255)]
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _fluid(px: float, py: float, pz: float, pool: Any) -> Any:
+    """Signed distance to the middle plane of the injectate (mm), and half its thickness there."""
+    x, y, z = px - pool[0], py - pool[1], pz - pool[2]
+    d = x * pool[3] + y * pool[4] + z * pool[5]
+    square = (x * x + y * y + z * z - d * d) / max(pool[6] * pool[6], F(1e-9))
+    return d, pool[7] * max(F(1.0) - square, F(0.0))
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def sound_beams(
+    cells: Any, fibres: Any, low: Any, inverse: float, origin: Any, way: Any, skin: Any, bone: Any,
+    count: Any, spans: Any, edges: Any, rods: Any, across: Any, rod_label: Any,
+    tissue_of: Any, amplitude: Any, loss_square: Any, loss_along: Any, speed: Any, connective: Any, anisotropy: Any, bony: Any,
+    reflect: Any, through: Any, diffuse: Any, special: Any, pattern: Any,
+    texture: Any, lattice: Any, blend: Any, weight: Any, flat_weight: Any, spread: Any,
+    pool: Any, drag: Any, numbers: Any, real: Any, imaginary: Any, seen: Any, first_bone: Any, vessel: Any,
+) -> None:  # fmt: skip
+    """Fill `real` and `imaginary` (lines, samples) with the complex echoes, before the beam's spread.
+
+    Parameters
+    ----------
+    cells, fibres, low, inverse
+        The volume, its first voxel (mm RAS), voxels per mm.
+    origin, way : (lines, planes, 3), (lines, 3) float32 arrays
+        Place on the face and unit direction, mm RAS.
+    skin, bone : (lines, planes) float32 arrays
+        Of `find_contact`; `bone` smoothed.
+    count, spans, edges, rods, across, rod_label
+        Of `cross_rods`; frames of the rods; label of each rod.
+    tissue_of : (labels,) int32 array
+        Row of each label in the tables of tissues.
+    amplitude, loss_square, loss_along, speed : (tissues,) float32 arrays
+        Amplitude of the scatterers; two-way loss, dB per mm, across and along fibres; speed of sound over 1540 m/s.
+    connective, anisotropy : (tissues, 256) float32 arrays
+        Factor by the share of connective tissue; factor by the share of the beam along the fibres.
+    bony : (labels,) bool array
+    reflect, through, diffuse : (tissues, tissues) float32 arrays
+        Reflected and transmitted amplitude of a border, share that it scatters.
+    special : (8,) int32 array
+        Labels of gel, injectate; tissues of fascicle, sheath, tendon; air's label; ...
+    pattern : (64, 64) uint8 array
+        Fascicles.
+    texture, lattice, blend
+        Scatterers (16, 256, 1024, 2) int8, four lattices (4, 3, 4) float64 from mm RAS to steps of the texture, their shares (4,).
+    weight, flat_weight : (planes, nodes) float32 arrays
+        Of the planes for scatterers and for borders.
+    spread : (nodes,) float32 array
+        Gain of borders that undoes what the beam's spread takes.
+    pool, drag : float32 arrays
+        Injectate and needle drag; see `scene`.
+    numbers : float32 array
+        dz (mm), angle width of borders (rad), use of the true speed (0 or 1), longest gap of gel (mm), level of borders,
+        level of the skin's ladder, distance of the skull's ladder lines is the bone's own depth times two: its level.
+    real, imaginary, seen, first_bone, vessel
+        Out: echoes (lines, samples) float32; labels (lines, samples) int16 of the middle plane; depth of the first bone (lines,) of the middle
+        plane; how much (0 to 1, over the planes) of each node lies in an artery or vein, and in which rod (lines, nodes, 2).
+    """
+    lines, samples = real.shape
+    planes = origin.shape[1]
+    nodes = samples // STEP + 1
+    dz, wide, true_speed, gel_mm, border_level = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    ladder_level, skull_level = numbers[5], numbers[6]
+    node_mm = dz * F(STEP)
+    centre_plane = planes // 2
+    flat_texture = texture.reshape(-1)
+    shares = np.empty(LATTICES, dtype=np.int32)
+    for q in range(LATTICES):
+        shares[q] = np.int32(blend[q] * F(32.0 * 256.0) + F(0.5))
+    for i in prange(lines):
+        gradient = np.empty(3, dtype=np.float32)
+        here, before, place = (np.zeros(LATTICES, dtype=np.int64), np.zeros(LATTICES, dtype=np.int64), np.zeros(LATTICES, dtype=np.int64))
+        base, step = np.empty((LATTICES, 3), dtype=np.float64), np.empty((LATTICES, 3), dtype=np.float64)
+        for q in range(LATTICES):
+            for axis in range(3):
+                step[q, axis] = lattice[q, axis, 0] * way[i, 0] + lattice[q, axis, 1] * way[i, 1] + lattice[q, axis, 2] * way[i, 2]
+        for s in range(samples):
+            real[i, s], imaginary[i, s] = F(0.0), F(0.0)
+        first_bone[i] = F(1e9)
+        for n in range(nodes):
+            vessel[i, n, 0], vessel[i, n, 1] = F(0.0), F(-1.0)
+        for e in range(planes):
+            h, deep = skin[i, e], bone[i, e]
+            ox, oy, oz = origin[i, e, 0], origin[i, e, 1], origin[i, e, 2]
+            for q in range(LATTICES):
+                for axis in range(3):
+                    base[q, axis] = lattice[q, axis, 0] * ox + lattice[q, axis, 1] * oy + lattice[q, axis, 2] * oz + lattice[q, axis, 3]
+            contact = h <= gel_mm
+            stretch = (deep - h) / deep if h < 0 else F(1.0)
+            strength = F(1.0)
+            true_z, span, safe = F(0.0), 0, F(0.0)
+            label_before, depth_before, level_before = 0, F(0.0), F(0.0)
+            rod_before = -1
+            rest_before = h if h < 0 else F(0.0)
+            loss_before, known_before = F(0.0), False
+            shadowed = False
+            for n in range(nodes):
+                rest = h + stretch * true_z if (h < 0 and true_z < deep) else true_z
+                px, py, pz = ox + rest * way[i, 0], oy + rest * way[i, 1], oz + rest * way[i, 2]
+                if not shadowed and true_z > edges[i, e, 0]:
+                    strength *= edges[i, e, 1]
+                    shadowed = True
+                wet, moved = False, False
+                if pool[8] > 0:
+                    away, half = _fluid(px, py, pz, pool)
+                    if abs(away) < half:
+                        wet = True
+                    elif half > 0:
+                        move = half * np.exp(-(abs(away) - half) / pool[9]) * (F(1.0) if away > 0 else F(-1.0))
+                        px, py, pz = px - move * pool[3], py - move * pool[4], pz - move * pool[5]
+                        safe, moved = F(0.0), True
+                if drag[7] > 0:
+                    gx, gy, gz = px - drag[0], py - drag[1], pz - drag[2]
+                    back = -(gx * drag[3] + gy * drag[4] + gz * drag[5])
+                    out2 = max(gx * gx + gy * gy + gz * gz - back * back, F(0.0))
+                    if back > -drag[8] and back < F(3.0) * drag[9] and out2 < F(9.0) * drag[8] * drag[8]:
+                        fade = np.exp(-max(back, F(0.0)) / drag[9]) if back > 0 else F(1.0) + back / drag[8]
+                        move = drag[7] * np.exp(-out2 / (drag[8] * drag[8])) * fade
+                        px, py, pz = px - move * drag[3], py - move * drag[4], pz - move * drag[5]
+                        safe, moved = F(0.0), True
+                vx, vy, vz = (px - low[0]) * inverse, (py - low[1]) * inverse, (pz - low[2]) * inverse
+                # what is here: nerve or vessel, then injectate, then the volume
+                while span < count[i, e] and spans[i, e, span, 1] < rest:
+                    span += 1
+                rod = -1
+                label, depth, known = 0, F(0.0), False
+                if span < count[i, e] and spans[i, e, span, 0] <= rest:
+                    rod = int(spans[i, e, span, 3])
+                    label, depth = int(rod_label[rod]), F(0.0)
+                    safe = F(0.0)
+                elif wet:
+                    label, safe = int(special[1]), F(0.0)
+                elif not contact:
+                    label = int(special[5])
+                elif rest < h - F(1e-4):
+                    label, safe = int(special[0]), F(0.0)
+                else:
+                    safe -= rest - rest_before
+                    if safe > 0:
+                        label, depth = label_before, safe
+                    else:
+                        label, depth = read_volume(cells, vx, vy, vz, gradient)
+                        known = True
+                        if label == 0:
+                            label = int(special[5]) if rest > h + F(0.4) else 1
+                        safe = depth * F(0.95)
+                tissue = tissue_of[label]
+                level, loss = amplitude[tissue], loss_square[tissue]
+                if rod >= 0:
+                    if tissue == special[2]:
+                        pair = amplitude[special[2] : special[3] + 1]
+                        level = _in_nerve(px, py, pz, rods[rod], across[rod], way, i, pattern, pair, anisotropy[tissue])
+                    elif vessel[i, n, 1] < 0 or e == centre_plane:
+                        vessel[i, n, 1] = rod
+                    if tissue != special[2]:
+                        vessel[i, n, 0] += flat_weight[e, n]
+                elif label < special[6]:
+                    cell = _nearest_cell(cells, vx, vy, vz)
+                    level *= connective[tissue, (cell >> 16) & 255]
+                    if anisotropy[tissue, 255] < F(0.99):
+                        tilt = _fibre_tilt(fibres, vx, vy, vz, way, i)
+                        if tilt >= 0:
+                            level *= anisotropy[tissue, min(int(tilt * F(255.0)), 255)]
+                            loss += tilt * tilt * (loss_along[tissue] - loss)
+                            share = F((cell >> 24) & 255) * F(1.0 / 255.0)
+                            if share > F(0.02):
+                                tendon = amplitude[special[4]] * anisotropy[special[4], min(int(tilt * F(255.0)), 255)]
+                                level += share * (tendon - level)
+                                loss += share * (loss_square[special[4]] - loss)
+                # the border between the last node and this one
+                cut = F(-1.0)
+                if n > 0 and (label != label_before or rod != rod_before) and (label != label_before or rod < 0 or rod_before < 0):
+                    t_before = tissue_of[label_before]
+                    if rod >= 0 and rod_before < 0:
+                        cut = (spans[i, e, span, 0] - rest_before) / max(rest - rest_before, F(1e-6))
+                    elif rod_before >= 0 and rod < 0:
+                        last = span - 1 if span > 0 else 0
+                        cut = (spans[i, e, last, 1] - rest_before) / max(rest - rest_before, F(1e-6))
+                    elif wet or label_before == special[1]:
+                        cut = F(0.5)
+                    else:
+                        if not known_before:
+                            mx, my, mz = px - (rest - rest_before) * way[i, 0], py - (rest - rest_before) * way[i, 1], pz - (rest - rest_before) * way[i, 2]
+                            other, depth_before = read_volume(
+                                cells, (mx - low[0]) * inverse, (my - low[1]) * inverse, (mz - low[2]) * inverse, gradient
+                            )
+                            if other != label_before:
+                                depth_before = F(0.0)
+                        if not known:
+                            other, depth = read_volume(cells, vx, vy, vz, gradient)
+                        cut = depth_before / max(depth_before + depth, F(1e-4))
+                    cut = min(max(cut, F(0.0)), F(1.0))
+                    r = reflect[t_before, tissue]
+                    if r > 0:
+                        cosine = F(1.0)
+                        if rod >= 0 or rod_before >= 0:
+                            q = rod if rod >= 0 else rod_before
+                            spot = rest_before + cut * (rest - rest_before)
+                            wx, wy, wz = ox + spot * way[i, 0] - rods[q, 0], oy + spot * way[i, 1] - rods[q, 1], oz + spot * way[i, 2] - rods[q, 2]
+                            tx, ty, tz = rods[q, 3] - rods[q, 0], rods[q, 4] - rods[q, 1], rods[q, 5] - rods[q, 2]
+                            s = (wx * tx + wy * ty + wz * tz) / max(tx * tx + ty * ty + tz * tz, F(1e-9))
+                            wx, wy, wz = wx - s * tx, wy - s * ty, wz - s * tz
+                            cosine = abs(wx * way[i, 0] + wy * way[i, 1] + wz * way[i, 2]) / max(np.sqrt(wx * wx + wy * wy + wz * wz), F(1e-6))
+                        elif wet or label_before == special[1]:
+                            cosine = abs(pool[3] * way[i, 0] + pool[4] * way[i, 1] + pool[5] * way[i, 2])
+                        else:
+                            spot = (cut - F(1.0)) * (rest - rest_before)
+                            cx, cy, cz = px + spot * way[i, 0], py + spot * way[i, 1], pz + spot * way[i, 2]
+                            read_volume(cells, (cx - low[0]) * inverse, (cy - low[1]) * inverse, (cz - low[2]) * inverse, gradient)
+                            ga = gradient[0] * way[i, 0] + gradient[1] * way[i, 1] + gradient[2] * way[i, 2]
+                            gg = gradient[0] * gradient[0] + gradient[1] * gradient[1] + gradient[2] * gradient[2]
+                            flat = max(gg - ga * ga, F(0.0))
+                            ga *= stretch if true_z < deep else F(1.0)
+                            cosine = abs(ga) / max(np.sqrt(ga * ga + flat), F(1e-9))
+                        angle = np.arccos(min(cosine, F(1.0)))
+                        kappa = diffuse[t_before, tissue]
+                        echo = r * strength * (np.exp(-((angle / wide) ** 2)) + kappa) / (F(1.0) + kappa)
+                        echo *= flat_weight[e, n] * border_level * spread[n]
+                        at = (F(n - 1) + cut) * F(STEP)
+                        middle = int(at + F(0.5))
+                        for s in range(max(middle - 3, 0), min(middle + 4, samples)):
+                            d = (F(s) - at) * F(1.0 / 0.77)
+                            real[i, s] += echo * np.exp(F(-0.5) * d * d)
+                        if bony[label] and first_bone[i] > F(1e8) and e == centre_plane:
+                            first_bone[i] = at * dz
+                        if bony[label] and skull_level > 0:
+                            middle = int(F(2.0) * at + F(0.5))
+                            for s in range(max(middle - 3, 0), min(middle + 4, samples)):
+                                d = (F(s) - F(2.0) * at) * F(1.0 / 0.77)
+                                real[i, s] += skull_level * echo * strength * np.exp(F(-0.5) * d * d)
+                    after = through[t_before, tissue]
+                    mean_loss = loss_before * cut + loss * (F(1.0) - cut)
+                else:
+                    after, mean_loss = F(1.0), F(0.5) * (loss_before + loss)
+                # scatterers between the last node and this one
+                for q in range(LATTICES):
+                    row, column, along = base[q, 1] + rest * step[q, 1], base[q, 0] + rest * step[q, 0], base[q, 2] + rest * step[q, 2]
+                    if moved:
+                        dx, dy, dz2 = px - (ox + rest * way[i, 0]), py - (oy + rest * way[i, 1]), pz - (oz + rest * way[i, 2])
+                        row += lattice[q, 1, 0] * dx + lattice[q, 1, 1] * dy + lattice[q, 1, 2] * dz2
+                        column += lattice[q, 0, 0] * dx + lattice[q, 0, 1] * dy + lattice[q, 0, 2] * dz2
+                        along += lattice[q, 2, 0] * dx + lattice[q, 2, 1] * dy + lattice[q, 2, 2] * dz2
+                    place[q] = (np.int64(row) & MASK_ELEVATION) << 18 | (np.int64(column) & MASK_LATERAL) << 10
+                    here[q] = np.int64(along * FIXED)
+                if n > 0:
+                    old = strength
+                    strength *= _db(-mean_loss * node_mm) * after
+                    from_level = level_before * old * weight[e, n - 1] * F(1.0 / 8192.0)
+                    to_level = level * strength * weight[e, n] * F(1.0 / 8192.0)
+                    if from_level > F(1e-9) or to_level > F(1e-9):
+                        for s in range(STEP):
+                            share = F(s) * F(1.0 / STEP)
+                            if cut < 0:
+                                a = from_level + share * (to_level - from_level)
+                            else:
+                                a = from_level if share < cut else to_level
+                            nr, ni = np.int32(0), np.int32(0)
+                            for q in range(LATTICES):
+                                index = np.uint64(place[q] | ((before[q] + ((here[q] - before[q]) * s >> 2)) >> 16 & MASK_AXIAL)) << np.uint64(1)
+                                nr += shares[q] * np.int32(flat_texture[index])
+                                ni += shares[q] * np.int32(flat_texture[index + np.uint64(1)])
+                            at_sample = (n - 1) * STEP + s
+                            real[i, at_sample] += a * F(nr)
+                            imaginary[i, at_sample] += a * F(ni)
+                            if e == centre_plane:
+                                seen[i, at_sample] = label_before if (cut >= 0 and share < cut) or cut < 0 else label
+                for q in range(LATTICES):
+                    before[q] = here[q]
+                label_before, depth_before, level_before, rod_before = label, depth, level, rod
+                rest_before, loss_before, known_before = rest, loss, known
+                true_z += node_mm * (speed[tissue] if true_speed > 0 else F(1.0))
+            # what the probe's own face and a gap of air send back
+            if e == centre_plane:
+                loud = ladder_level if contact else F(6.0) * ladder_level
+                pitch = F(0.45) if contact else F(1.1)
+                for rung in range(1, 4 if contact else 14):
+                    at = rung * pitch / dz
+                    middle = int(at + F(0.5))
+                    for s in range(max(middle - 3, 0), min(middle + 4, samples)):
+                        d = (F(s) - at) * F(1.0 / 0.77)
+                        real[i, s] += loud * np.exp(F(-0.8) * rung) * np.exp(F(-0.5) * d * d)

@@ -1,0 +1,116 @@
+"""The scanner: from a medium, a pose of the probe and settings to a frame."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from meshes.model import Anatomy
+from sim.ultrasound.frame import Echoes, find_echoes
+from sim.ultrasound.geometry import grid, ras_from_image
+from sim.ultrasound.image import BModeImage
+from sim.ultrasound.medium import AnatomyMedium, Medium, tables
+from sim.ultrasound.poses import ProbePose
+from sim.ultrasound.rules import scanner_table
+from sim.ultrasound.scene import Injectate, ScanNeedle, Targets
+from sim.ultrasound.settings import settings_from
+
+
+class Scanner:
+    """A scanner over one anatomy (or phantom).
+
+    Parameters
+    ----------
+    anatomy : Anatomy or Medium
+        What is scanned.
+    **settings
+        Of `Settings`: probe, lines, samples, planes, depth_mm, frequency_mhz, focus_mm, gain_db, tgc_db, dynamic_range_db,
+        marker_side, true_speed, gel_mm, noise, face_echoes, seed.
+
+    Raises
+    ------
+    ValueError
+        If a setting is not known or out of range.
+
+    Examples
+    --------
+    >>> import sim
+    >>> anatomy = sim.load_anatomy()
+    >>> pose = sim.probe_pose(anatomy, "c2-oblique", side="right")
+    >>> image = sim.Scanner(anatomy).image(pose)  # doctest: +SKIP
+    """
+
+    def __init__(self, anatomy: Anatomy | Medium, **settings: Any) -> None:
+        self.medium: Medium = AnatomyMedium(anatomy) if isinstance(anatomy, Anatomy) else anatomy
+        self.settings = settings_from(settings)
+        self.tables = tables(self.medium, self.settings.mhz)
+
+    def with_settings(self, **changes: Any) -> Scanner:
+        """Return a scanner of the same medium with some settings changed; the voxels that are loaded are shared."""
+        return Scanner(self.medium, **(asdict(self.settings) | changes))
+
+    def image(
+        self, pose: ProbePose, *, time_s: float = 0.0, needle: ScanNeedle | None = None, injectate: Injectate | None = None,
+        targets: Targets | None = None,
+    ) -> BModeImage:  # fmt: skip
+        """Return the frame that the probe shows at a pose.
+
+        Parameters
+        ----------
+        pose : ProbePose
+        time_s : float
+            Moment of the pulse.
+        needle, injectate, targets : optional
+            What else is in the tissue.
+
+        Returns
+        -------
+        BModeImage
+            Black, with lines of reverberation, where the probe hangs in the air; black where it lies within the skull.
+
+        Raises
+        ------
+        ValueError
+            If the moment is not finite, or the probe lies further from the anatomy than voxels can be made.
+        """
+        return self.picture(self.echoes(pose, time_s=time_s, needle=needle, injectate=injectate, targets=targets), pose)
+
+    def echoes(
+        self, pose: ProbePose, *, time_s: float = 0.0, needle: ScanNeedle | None = None, injectate: Injectate | None = None,
+        targets: Targets | None = None,
+    ) -> Echoes:  # fmt: skip
+        """Return a frame on lines and samples, before it becomes pixels; parameters as of `image`."""
+        if not np.isfinite(time_s):
+            raise ValueError(f"time_s is {time_s}; it must be a finite number of seconds.")
+        return find_echoes(
+            self.medium, self.settings, self.tables, pose, time_s=time_s, rate_per_min=self.pulse_rate, needle=needle,
+            injectate=injectate, targets=targets,
+        )  # fmt: skip
+
+    @property
+    def pulse_rate(self) -> float:
+        """Beats per minute of the patient."""
+        usual = float(scanner_table()["pulse"]["rate_per_min"])
+        meta = getattr(getattr(self.medium, "anatomy", None), "meta", {})
+        return float(meta.get("pulse_rate_per_min", usual))
+
+    def picture(self, echoes: Echoes, pose: ProbePose) -> BModeImage:
+        """Return the pixels of a frame."""
+        from sim.ultrasound.forming import convert
+
+        s, rule, g = self.settings, scanner_table()["picture"], grid(self.settings)
+        pixels, labels = np.empty((g.rows, g.columns), dtype=np.uint8), np.empty((g.rows, g.columns), dtype=np.int16)
+        bottom = np.float32(rule["white_db"] - s.dynamic_range_db)
+        curve = np.interp(np.linspace(0, 1, 256), rule["curve"][::2], np.array(rule["curve"][1::2]) * 255).round().astype(np.uint8)
+        convert(
+            echoes.levels_db, echoes.seen, g.line, g.sample, bottom, np.float32(255 / s.dynamic_range_db), curve, s.marker_side == "right",
+            pixels, labels,
+        )  # fmt: skip
+        names = tuple("" if name in ("air", "gel") else name for name in self.tables.labels)
+        return BModeImage(
+            pixels, labels, names, (g.pixel_mm, g.pixel_mm), ras_from_image(s, pose.ras_from_probe.matrix), s.deep_mm, s.marker_side,
+            MappingProxyType(asdict(s) | {"probe": s.model.label}), s.seed,
+        )  # fmt: skip
