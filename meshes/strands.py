@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,11 +51,16 @@ class Strands:
     def __len__(self) -> int:
         return len(self.start)
 
+    @cached_property
+    def _reach(self) -> tuple[Array, Array]:
+        """Box (n, 3), (n, 3) of each rod."""
+        wide = self.radius_mm.max(axis=1, keepdims=True) if len(self.start) else np.zeros((0, 1))
+        return np.minimum(self.start, self.end) - wide, np.maximum(self.start, self.end) + wide
+
     def near(self, low: Array, high: Array) -> Strands:
         """Return the rods that come into the box from `low` to `high`, mm."""
-        wide = self.radius_mm.max(axis=1, keepdims=True)
-        meets = (np.minimum(self.start, self.end) - wide <= high) & (np.maximum(self.start, self.end) + wide >= low)
-        at = meets.all(axis=1)
+        least, most = self._reach
+        at = np.flatnonzero(((least <= high) & (most >= low)).all(axis=1))
         return Strands(
             self.start[at], self.end[at], self.radius_mm[at], self.across[at], self.along_mm[at], self.owner[at], self.keys, self.kinds
         )  # fmt: skip
@@ -117,9 +123,3 @@ def _frames(points: Array) -> Array:
         vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
         out[i] = vector
     return out
-
-
-def bounds(strands: Sequence[Strands]) -> tuple[Array, Array]:
-    """Return the box (low, high) of some strands, mm."""
-    ends = np.concatenate([np.concatenate([s.start, s.end]) for s in strands])
-    return ends.min(axis=0), ends.max(axis=0)

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from meshes.model import Anatomy, Structure
 from meshes.points import load_table
-from meshes.volume import EMPTY, FIBRE_RATIO, FILLING, SPACING_MM, packed
+from meshes.volume import EMPTY, FIBRE_RATIO, FILLING, SPACING_MM, bricked, packed
 from meshes.voxels import inside_mask
 
 Array = NDArray[np.float64]
@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 TILE = 160  # voxels along each edge of a tile
 BAND_MM = 0.66  # distances are measured this far from a surface
+FAR_SLACK = 1.8  # voxels: a border may pass this much nearer than the middle of the nearest voxel beside it
 MARGIN = 24  # voxels round a tile in which fibres are followed
 COARSE_MM = SPACING_MM * FIBRE_RATIO
 SEED_BUNDLES, SEED_SEPTA = 11, 23
@@ -28,9 +29,9 @@ SEED_BUNDLES, SEED_SEPTA = 11, 23
 
 @dataclass(frozen=True)
 class Tile:
-    """Voxels (160, 160, 160) and fibres (40, 40, 40, 4) of one cube; see `LabelVolume`."""
+    """Bricks (40, 40, 40, 64) and fibres (40, 40, 40, 4) of one cube; see `LabelVolume`."""
 
-    cells: NDArray[np.uint32]
+    bricks: NDArray[np.uint32]
     fibres: NDArray[np.int8]
 
 
@@ -75,7 +76,8 @@ def build_tile(anatomy: Anatomy, tile: Sequence[int]) -> Tile:
     fibres[..., :3] = np.round(inner * 127)
     share = _enlarged(tendon)
     fleshy = np.isin(label, _indices(anatomy, keys, "muscle", "fascia", "ligament"))
-    return Tile(packed(label, depth, connective, np.where(fleshy, np.round(share * 255), 0).astype(np.uint8)), fibres)
+    sinewy = np.where(fleshy, np.round(share * 255), 0).astype(np.uint8)
+    return Tile(bricked(packed(label, depth, connective, sinewy)), fibres)
 
 
 def _inner(ratio: int) -> tuple[slice, slice, slice]:
@@ -108,7 +110,24 @@ def _labelled(anatomy: Anatomy, keys: Sequence[str], low: Array) -> tuple[NDArra
         lay(label[part], depth[part], inside, distance, index)
         if key == "skin":
             _fill(label[part], inside, index)
-    return label, depth
+    return label, _far(label, depth)
+
+
+def _far(label: NDArray[np.uint8], depth: Floats) -> Floats:
+    """Give what lies deeper than was measured a lower bound: the way to the nearest voxel at a border, or to the tile's edge."""
+    border = np.zeros(label.shape, dtype=bool)
+    for axis in range(3):
+        differs = np.diff(label, axis=axis) != 0
+        for part in (slice(None, -1), slice(1, None)):
+            where = [slice(None)] * 3
+            where[axis] = part
+            border[tuple(where)] |= differs
+    edge = np.minimum(np.arange(TILE), TILE - 1 - np.arange(TILE)).astype(np.float32)
+    bound = np.minimum(np.minimum(edge[:, None, None], edge[None, :, None]), edge[None, None, :])
+    if border.any():
+        bound = np.minimum(bound, distance_transform_edt(~border).astype(np.float32))
+    far = (bound - np.float32(FAR_SLACK)) * np.float32(SPACING_MM)
+    return np.where(depth > BAND_MM, np.maximum(np.minimum(far, depth), np.float32(BAND_MM)), depth).astype(np.float32)
 
 
 def _part(structure: Structure, low: Array) -> tuple[slice, slice, slice] | None:

@@ -17,16 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from meshes.model import Anatomy
 from meshes.points import load_table
-from meshes.volume import FIBRE_RATIO, SPACING_MM, LabelVolume
+from meshes.volume import BRICK, FIBRE_RATIO, SPACING_MM, LabelVolume
 from meshes.volume_build import TILE, Tile, build_tile, first_node, volume_keys
 
 Array = NDArray[np.float64]
-VERSION = 1  # of the tiles' content; a change makes old files useless
+VERSION = 3  # of the tiles' content; a change makes old files useless
 FOLDER_VARIABLE = "INION_CACHE"
 LARGEST_MB = 3000.0  # of the folder; the oldest files go
 LARGEST_TILES = 64
 TILE_MM = TILE * SPACING_MM
-PLANES = ("label", "depth", "connective", "tendon")
 _log = logging.getLogger(__name__)
 
 
@@ -87,15 +86,15 @@ class VolumeStore:
         count = b - a + 1
         if (count < 1).any() or np.prod(count) > LARGEST_TILES:
             raise ValueError(f"the box needs {np.prod(count)} tiles of {TILE_MM:g} mm; at most {LARGEST_TILES} are allowed.")
-        cells = np.empty(tuple(count * TILE), dtype=np.uint32)
+        bricks = np.empty((*(count * TILE // BRICK), BRICK**3), dtype=np.uint32)
         fibres = np.empty((*(count * TILE // FIBRE_RATIO), 4), dtype=np.int8)
         wanted = list(product(*(range(int(n)) for n in count)))
         for done, at in enumerate(wanted):
             tile = self._tile(tuple(int(v) for v in a + at), done, len(wanted))
-            cells[_block(at, TILE)], fibres[_block(at, TILE // FIBRE_RATIO)] = tile.cells, tile.fibres
-        for array in (cells, fibres):
+            bricks[_block(at, TILE // BRICK)], fibres[_block(at, TILE // FIBRE_RATIO)] = tile.bricks, tile.fibres
+        for array in (bricks, fibres):
             array.setflags(write=False)
-        return LabelVolume(cells, fibres, first_node(a) * SPACING_MM, SPACING_MM, self.keys)
+        return LabelVolume(bricks, fibres, first_node(a) * SPACING_MM, SPACING_MM, self.keys)
 
     def _tile(self, at: tuple[int, ...], done: int, of: int) -> Tile:
         i, j, k = at
@@ -126,18 +125,19 @@ def _read(path: Path) -> Tile | None:
     voxels, coarse = TILE**3, (TILE // FIBRE_RATIO) ** 3
     if len(content) != 4 * voxels + 4 * coarse:
         return None
-    planes = np.frombuffer(content, dtype=np.uint8, count=4 * voxels).reshape(4, TILE, TILE, TILE)
+    planes = np.frombuffer(content, dtype=np.uint8, count=4 * voxels).reshape(4, voxels)
     fibres = np.frombuffer(content, dtype=np.int8, offset=4 * voxels).reshape(*(TILE // FIBRE_RATIO,) * 3, 4)
-    cells = np.empty((TILE, TILE, TILE, 4), dtype=np.uint8)
+    cells = np.empty((voxels, 4), dtype=np.uint8)
     for i in range(4):
-        cells[..., i] = planes[i]
-    return Tile(cells.view("<u4")[..., 0].astype(np.uint32, copy=False), fibres)
+        cells[:, i] = planes[i]
+    bricks = cells.view("<u4")[:, 0].astype(np.uint32, copy=False)
+    return Tile(bricks.reshape(*(TILE // BRICK,) * 3, BRICK**3), fibres)
 
 
 def _write(path: Path, tile: Tile, folder: Path) -> None:
     """Keep a tile, whole or not at all; a folder that cannot be written is no fault."""
-    cells = tile.cells.astype("<u4").view(np.uint8).reshape(*tile.cells.shape, 4)
-    content = zlib.compress(np.ascontiguousarray(np.moveaxis(cells, -1, 0)).tobytes() + tile.fibres.tobytes(), 1)
+    cells = tile.bricks.astype("<u4").reshape(-1, 1).view(np.uint8)
+    content = zlib.compress(np.ascontiguousarray(cells.T).tobytes() + tile.fibres.tobytes(), 1)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

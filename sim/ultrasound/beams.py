@@ -13,33 +13,44 @@ from numba import njit, prange
 STEP = 4  # samples between the places at which the volume is read
 F = np.float32
 FIXED = 65536.0  # steps of the fixed-point coordinates of the scatterers
-DEPTH_STEP = F(0.0025)  # mm, of the volume's second byte
+DEPTH_STEP = F(0.01)  # mm, of the volume's second byte
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _label_at(cells: Any, x: float, y: float, z: float) -> int:
+def cell_at(bricks: Any, i: int, j: int, k: int) -> Any:
+    """The voxel (i, j, k) of bricks (a, b, c, 64)."""
+    return bricks[i >> 2, j >> 2, k >> 2, ((i & 3) << 4) | ((j & 3) << 2) | (k & 3)]
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _label_at(bricks: Any, x: float, y: float, z: float) -> int:
     """Label of the voxel nearest to (x, y, z), counted in voxels; 0 outside the box."""
     i, j, k = int(x + F(0.5)), int(y + F(0.5)), int(z + F(0.5))
-    if x < 0 or y < 0 or z < 0 or i >= cells.shape[0] or j >= cells.shape[1] or k >= cells.shape[2]:
+    if x < 0 or y < 0 or z < 0 or i >= bricks.shape[0] << 2 or j >= bricks.shape[1] << 2 or k >= bricks.shape[2] << 2:
         return 0
-    return int(cells[i, j, k] & 255)
+    return int(cell_at(bricks, i, j, k) & 255)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def read_volume(cells: Any, x: float, y: float, z: float, out: Any) -> Any:
+def read_volume(bricks: Any, x: float, y: float, z: float, out: Any) -> Any:
     """Return (label, distance to its border mm) at (x, y, z), counted in voxels, to a fraction of a voxel.
 
     The distances of the eight voxels round the place are interpolated, negative where the voxel holds another structure than the
     nearest one; below zero the place belongs to the strongest of the others. `out` (3,) receives the gradient of that, per voxel.
     """
-    nx, ny, nz = cells.shape
+    nx, ny, nz = bricks.shape[0] << 2, bricks.shape[1] << 2, bricks.shape[2] << 2
     i, j, k = int(x), int(y), int(z)
     if x < 0 or y < 0 or z < 0 or i >= nx - 1 or j >= ny - 1 or k >= nz - 1:
         return 0, F(0.6)
+    flat = bricks.reshape(-1)
+    # each coordinate adds its own part to the place in memory
+    row, plane = np.uint64(bricks.shape[2] << 6), np.uint64((bricks.shape[1] * bricks.shape[2]) << 6)
+    a0, a1 = np.uint64(i >> 2) * plane + np.uint64((i & 3) << 4), np.uint64((i + 1) >> 2) * plane + np.uint64(((i + 1) & 3) << 4)
+    b0, b1 = np.uint64(j >> 2) * row + np.uint64((j & 3) << 2), np.uint64((j + 1) >> 2) * row + np.uint64(((j + 1) & 3) << 2)
+    g0, g1 = np.uint64((k >> 2) << 6) + np.uint64(k & 3), np.uint64(((k + 1) >> 2) << 6) + np.uint64((k + 1) & 3)
+    c000, c001, c010, c011 = flat[a0 + b0 + g0], flat[a0 + b0 + g1], flat[a0 + b1 + g0], flat[a0 + b1 + g1]
+    c100, c101, c110, c111 = flat[a1 + b0 + g0], flat[a1 + b0 + g1], flat[a1 + b1 + g0], flat[a1 + b1 + g1]
     u, v, w = F(x - i), F(y - j), F(z - k)
-    c000, c001, c010, c011 = cells[i, j, k], cells[i, j, k + 1], cells[i, j + 1, k], cells[i, j + 1, k + 1]
-    i += 1
-    c100, c101, c110, c111 = cells[i, j, k], cells[i, j, k + 1], cells[i, j + 1, k], cells[i, j + 1, k + 1]
     one = F(1.0)
     if u < F(0.5):
         if v < F(0.5):
@@ -56,9 +67,9 @@ def read_volume(cells: Any, x: float, y: float, z: float, out: Any) -> Any:
     d100, d101 = _signed(c100, label), _signed(c101, label)
     d110, d111 = _signed(c110, label), _signed(c111, label)
     a00, a01, a10, a11 = d000 + u * (d100 - d000), d001 + u * (d101 - d001), d010 + u * (d110 - d010), d011 + u * (d111 - d011)
-    b0, b1 = a00 + v * (a10 - a00), a01 + v * (a11 - a01)
-    value = b0 + w * (b1 - b0)
-    out[2] = b1 - b0
+    h0, h1 = a00 + v * (a10 - a00), a01 + v * (a11 - a01)
+    value = h0 + w * (h1 - h0)
+    out[2] = h1 - h0
     out[1] = (a10 - a00) + w * ((a11 - a01) - (a10 - a00))
     e00, e01, e10, e11 = d100 - d000, d101 - d001, d110 - d010, d111 - d011
     f0, f1 = e00 + v * (e10 - e00), e01 + v * (e11 - e01)
@@ -95,12 +106,13 @@ def _signed(cell: Any, label: Any) -> Any:
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def find_contact(cells: Any, bony: Any, origin: Any, way: Any, reach: float, deepest: float, step: float, skin: Any, bone: Any) -> None:
+def find_contact(bricks: Any, bony: Any, origin: Any, way: Any, reach: float, deepest: float, step: float, skin: Any, bone: Any) -> None:
     """Find the resting skin and the first bone along every beam.
 
     Parameters
     ----------
-    cells : (nx, ny, nz) uint32 array
+    bricks : (a, b, c, 64) uint32 array
+        Of the volume.
     bony : (labels,) bool array
     origin, way : (lines, planes, 3), (lines, 3) float32 arrays
         Place on the face, counted in voxels; direction of the beam, voxels per mm.
@@ -115,18 +127,18 @@ def find_contact(cells: Any, bony: Any, origin: Any, way: Any, reach: float, dee
             x, y, z = origin[i, e, 0], origin[i, e, 1], origin[i, e, 2]
             skin[i, e], bone[i, e] = np.inf, deepest
             gradient = np.empty(3, dtype=np.float32)
-            inside = _label_at(cells, x, y, z) != 0
+            inside = _label_at(bricks, x, y, z) != 0
             towards = F(-1.0) if inside else F(1.0)
             s = F(0.0)
             while s < reach:
                 s += F(step)
                 t = towards * s
-                if (_label_at(cells, x + t * way[i, 0], y + t * way[i, 1], z + t * way[i, 2]) != 0) != inside:
+                if (_label_at(bricks, x + t * way[i, 0], y + t * way[i, 1], z + t * way[i, 2]) != 0) != inside:
                     low, high = t - towards * F(step), t
                     for _ in range(8):
                         middle = F(0.5) * (low + high)
                         label, _d = read_volume(
-                            cells, x + middle * way[i, 0], y + middle * way[i, 1], z + middle * way[i, 2], gradient
+                            bricks, x + middle * way[i, 0], y + middle * way[i, 1], z + middle * way[i, 2], gradient
                         )
                         if (label != 0) == inside:
                             low = middle
@@ -136,7 +148,7 @@ def find_contact(cells: Any, bony: Any, origin: Any, way: Any, reach: float, dee
                     break
             s = F(0.0)
             while s < deepest:
-                if bony[_label_at(cells, x + s * way[i, 0], y + s * way[i, 1], z + s * way[i, 2])]:
+                if bony[_label_at(bricks, x + s * way[i, 0], y + s * way[i, 1], z + s * way[i, 2])]:
                     bone[i, e] = s
                     break
                 s += F(step)
@@ -196,7 +208,7 @@ def _rod_interval(ox: float, oy: float, oz: float, dx: float, dy: float, dz: flo
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def cross_rods(origin: Any, way: Any, rods: Any, owner: Any, edge_from: float, count: Any, spans: Any, edges: Any) -> None:
+def cross_rods(origin: Any, way: Any, rods: Any, owner: Any, reach: Any, edge_from: float, count: Any, spans: Any, edges: Any) -> None:
     """Find the stretches of every beam that lie in a nerve or vessel.
 
     Parameters
@@ -208,6 +220,8 @@ def cross_rods(origin: Any, way: Any, rods: Any, owner: Any, edge_from: float, c
     rods : (n, 8) float32 array
         Start, end, two radii, mm RAS.
     owner : (n,) int32 array
+    reach : (n, 2) int32 array
+        First and last line that can meet each rod.
     edge_from : float
         Radius, mm, from which a wall throws an edge shadow.
     count : (lines, planes) int32 array
@@ -225,6 +239,8 @@ def cross_rods(origin: Any, way: Any, rods: Any, owner: Any, edge_from: float, c
             n = 0
             edges[i, e, 0], edges[i, e, 1] = F(1e9), F(1.0)
             for r in range(len(rods)):
+                if i < reach[r, 0] or i > reach[r, 1]:
+                    continue
                 first, last, miss, depth, radius = _rod_interval(ox, oy, oz, dx, dy, dz, rods[r])
                 if radius >= edge_from and abs(miss - radius) < F(0.7):
                     factor = F(1.0) - F(0.5) * np.exp(-(((miss - radius) / F(0.3)) ** 2))

@@ -11,25 +11,29 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from sim.ultrasound.beams import FIXED, STEP, F, read_volume
+from sim.ultrasound.beams import FIXED, STEP, F, cell_at, read_volume
 
 # rows of `state`: what a node of a beam knows
 LATTICES = 4
-MASK_AXIAL, MASK_LATERAL, MASK_ELEVATION = 1023, 255, 15
+AXIAL_BITS, LATERAL_BITS, ELEVATION_BITS = 9, 5, 2  # of the texture's sizes
+AXIAL_MASK, LATERAL_MASK, ELEVATION_MASK = 511, 31, 3
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _db(x: float) -> float:
-    """Amplitude of a level in dB."""
-    return np.exp(x * F(0.11512925465))
+    """Amplitude of a level in dB; a short series where it is small, as it nearly always is."""
+    y = x * F(0.11512925465)
+    if y > F(-0.3):
+        return F(1.0) + y * (F(1.0) + y * (F(0.5) + y * (F(1.0 / 6.0) + y * F(1.0 / 24.0))))
+    return np.exp(y)
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _nearest_cell(cells: Any, x: float, y: float, z: float) -> Any:
-    i = min(max(int(x + F(0.5)), 0), cells.shape[0] - 1)
-    j = min(max(int(y + F(0.5)), 0), cells.shape[1] - 1)
-    k = min(max(int(z + F(0.5)), 0), cells.shape[2] - 1)
-    return cells[i, j, k]
+def _nearest_cell(bricks: Any, x: float, y: float, z: float) -> Any:
+    i = min(max(int(x + F(0.5)), 0), (bricks.shape[0] << 2) - 1)
+    j = min(max(int(y + F(0.5)), 0), (bricks.shape[1] << 2) - 1)
+    k = min(max(int(z + F(0.5)), 0), (bricks.shape[2] << 2) - 1)
+    return cell_at(bricks, i, j, k)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -39,10 +43,9 @@ def _fibre_tilt(fibres: Any, x: float, y: float, z: float, way: Any, i: int) -> 
     b = min(max(int(y * F(0.25) + F(0.5)), 0), fibres.shape[1] - 1)
     c = min(max(int(z * F(0.25) + F(0.5)), 0), fibres.shape[2] - 1)
     f0, f1, f2 = F(fibres[a, b, c, 0]), F(fibres[a, b, c, 1]), F(fibres[a, b, c, 2])
-    square = f0 * f0 + f1 * f1 + f2 * f2
-    if square < F(1.0):
+    if f0 == 0 and f1 == 0 and f2 == 0:
         return F(-1.0)
-    return abs(f0 * way[i, 0] + f1 * way[i, 1] + f2 * way[i, 2]) / np.sqrt(square)
+    return min(abs(f0 * way[i, 0] + f1 * way[i, 1] + f2 * way[i, 2]) * F(1.0 / 127.0), F(1.0))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -66,6 +69,19 @@ def _in_nerve(px: float, py: float, pz: float, rod: Any, across: Any, way: Any, 
     return level * anisotropy[min(int(along * F(255.0)), 255)]
 
 
+@njit(cache=True, nogil=True, fastmath=True)
+def _strike(real: Any, i: int, at: float, echo: float, blot: Any) -> None:
+    """Add a sharp echo at a fractional sample of a line; `blot` (16, 7) is its shape at sixteen places between two samples."""
+    middle = int(at + F(0.5))
+    if middle < 0 or middle > real.shape[1] + 3:
+        return
+    phase = int((at - F(middle) + F(0.5)) * F(15.99))
+    for tap in range(7):
+        s = middle + tap - 3
+        if s >= 0 and s < real.shape[1]:
+            real[i, s] += echo * blot[phase, tap]
+
+
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _fluid(px: float, py: float, pz: float, pool: Any) -> Any:
     """Signed distance to the middle plane of the injectate (mm), and half its thickness there."""
@@ -75,20 +91,55 @@ def _fluid(px: float, py: float, pz: float, pool: Any) -> Any:
     return d, pool[7] * max(F(1.0) - square, F(0.0))
 
 
+@njit(cache=True, nogil=True, fastmath=True)
+def _scatter(
+    real: Any, imaginary: Any, i: int, last: int, loud: Any, cuts: Any, place: Any, height: Any, blend: Any, used: int, texture: Any,
+    index: Any, noise: Any,
+) -> None:  # fmt: skip
+    """Add the echoes of scatterers along one beam of one plane, from what was found at its nodes.
+
+    Between two nodes the loudness runs evenly, or jumps where a border cuts the stretch. Written as plain loops over samples, which the
+    compiler turns into vectors.
+    """
+    total = last * STEP
+    for s in range(total):
+        noise[0, s], noise[1, s] = F(0.0), F(0.0)
+    for q in range(used):
+        weight = blend[q]
+        for n in range(1, last + 1):
+            below, way = height[q, n - 1], height[q, n] - height[q, n - 1]
+            where, jump = place[q, n] & 0xFFFFF, place[q, n] >> 20
+            for s in range(STEP):
+                index[(n - 1) * STEP + s] = where | ((((below + ((way >> 2) * s)) >> 16) + jump) & AXIAL_MASK)
+        for s in range(total):
+            noise[0, s] += weight * texture[0, index[s]]
+            noise[1, s] += weight * texture[1, index[s]]
+    for n in range(1, last + 1):
+        a, b, cut = loud[n - 1], loud[n], cuts[n]
+        for s in range(STEP):
+            share = F(s) * F(1.0 / STEP)
+            if cut >= 0:
+                share = F(1.0) if share >= cut else F(0.0)
+            at = (n - 1) * STEP + s
+            level = a + share * (b - a)
+            real[i, at] += level * noise[0, at]
+            imaginary[i, at] += level * noise[1, at]
+
+
 @njit(cache=True, parallel=True, fastmath=True)
 def sound_beams(
-    cells: Any, fibres: Any, low: Any, inverse: float, origin: Any, way: Any, skin: Any, bone: Any,
+    bricks: Any, fibres: Any, low: Any, inverse: float, origin: Any, way: Any, skin: Any, bone: Any,
     count: Any, spans: Any, edges: Any, rods: Any, across: Any, rod_label: Any,
     tissue_of: Any, amplitude: Any, loss_square: Any, loss_along: Any, speed: Any, connective: Any, anisotropy: Any, bony: Any,
     reflect: Any, through: Any, diffuse: Any, special: Any, pattern: Any,
     texture: Any, lattice: Any, blend: Any, weight: Any, flat_weight: Any, spread: Any,
-    pool: Any, drag: Any, numbers: Any, real: Any, imaginary: Any, seen: Any, first_bone: Any, vessel: Any,
+    pool: Any, drag: Any, numbers: Any, mirror: Any, blot: Any, real: Any, imaginary: Any, seen: Any, first_bone: Any, vessel: Any,
 ) -> None:  # fmt: skip
     """Fill `real` and `imaginary` (lines, samples) with the complex echoes, before the beam's spread.
 
     Parameters
     ----------
-    cells, fibres, low, inverse
+    bricks, fibres, low, inverse
         The volume, its first voxel (mm RAS), voxels per mm.
     origin, way : (lines, planes, 3), (lines, 3) float32 arrays
         Place on the face and unit direction, mm RAS.
@@ -110,7 +161,7 @@ def sound_beams(
     pattern : (64, 64) uint8 array
         Fascicles.
     texture, lattice, blend
-        Scatterers (16, 256, 1024, 2) int8, four lattices (4, 3, 4) float64 from mm RAS to steps of the texture, their shares (4,).
+        Scatterers (2, 4 * 32 * 512) float32; four lattices (4, 3, 4) float64 from mm RAS to steps of the texture, their shares (4,).
     weight, flat_weight : (planes, nodes) float32 arrays
         Of the planes for scatterers and for borders.
     spread : (nodes,) float32 array
@@ -118,8 +169,11 @@ def sound_beams(
     pool, drag : float32 arrays
         Injectate and needle drag; see `scene`.
     numbers : float32 array
-        dz (mm), angle width of borders (rad), use of the true speed (0 or 1), longest gap of gel (mm), level of borders,
-        level of the skin's ladder, distance of the skull's ladder lines is the bone's own depth times two: its level.
+        dz (mm), use of the true speed (0 or 1), longest gap of gel (mm); amplitudes of borders, of the skin's ladder, of bone's second echo.
+    mirror : (1024,) float32 array
+        Echo of a smooth border by the square of the sine of its tilt.
+    blot : (16, 7) float32 array
+        Shape of a sharp echo; see `_strike`.
     real, imaginary, seen, first_bone, vessel
         Out: echoes (lines, samples) float32; labels (lines, samples) int16 of the middle plane; depth of the first bone (lines,) of the middle
         plane; how much (0 to 1, over the planes) of each node lies in an artery or vein, and in which rod (lines, nodes, 2).
@@ -127,17 +181,18 @@ def sound_beams(
     lines, samples = real.shape
     planes = origin.shape[1]
     nodes = samples // STEP + 1
-    dz, wide, true_speed, gel_mm, border_level = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
-    ladder_level, skull_level = numbers[5], numbers[6]
+    dz, true_speed, gel_mm, border_level = numbers[0], numbers[1], numbers[2], numbers[3]
+    ladder_level, skull_level = numbers[4], numbers[5]
     node_mm = dz * F(STEP)
     centre_plane = planes // 2
-    flat_texture = texture.reshape(-1)
-    shares = np.empty(LATTICES, dtype=np.int32)
-    for q in range(LATTICES):
-        shares[q] = np.int32(blend[q] * F(32.0 * 256.0) + F(0.5))
+    used = 1
+    while used < LATTICES and blend[used] > F(0.023):
+        used += 1
     for i in prange(lines):
         gradient = np.empty(3, dtype=np.float32)
-        here, before, place = (np.zeros(LATTICES, dtype=np.int64), np.zeros(LATTICES, dtype=np.int64), np.zeros(LATTICES, dtype=np.int64))
+        place, height = np.empty((LATTICES, nodes), dtype=np.int32), np.empty((LATTICES, nodes), dtype=np.int32)
+        loud, cuts = np.empty(nodes, dtype=np.float32), np.empty(nodes, dtype=np.float32)
+        index, noise = np.empty(samples, dtype=np.uint32), np.empty((2, samples), dtype=np.float32)
         base, step = np.empty((LATTICES, 3), dtype=np.float64), np.empty((LATTICES, 3), dtype=np.float64)
         for q in range(LATTICES):
             for axis in range(3):
@@ -156,11 +211,12 @@ def sound_beams(
             contact = h <= gel_mm
             stretch = (deep - h) / deep if h < 0 else F(1.0)
             strength = F(1.0)
-            true_z, span, safe = F(0.0), 0, F(0.0)
+            true_z, span, safe, last = F(0.0), 0, F(0.0), 0
             label_before, depth_before, level_before = 0, F(0.0), F(0.0)
             rod_before = -1
             rest_before = h if h < 0 else F(0.0)
             loss_before, known_before = F(0.0), False
+            tilt, tissue_before = F(-1.0), -1
             shadowed = False
             for n in range(nodes):
                 rest = h + stretch * true_z if (h < 0 and true_z < deep) else true_z
@@ -207,7 +263,7 @@ def sound_beams(
                     if safe > 0:
                         label, depth = label_before, safe
                     else:
-                        label, depth = read_volume(cells, vx, vy, vz, gradient)
+                        label, depth = read_volume(bricks, vx, vy, vz, gradient)
                         known = True
                         if label == 0:
                             label = int(special[5]) if rest > h + F(0.4) else 1
@@ -223,10 +279,12 @@ def sound_beams(
                     if tissue != special[2]:
                         vessel[i, n, 0] += flat_weight[e, n]
                 elif label < special[6]:
-                    cell = _nearest_cell(cells, vx, vy, vz)
+                    cell = _nearest_cell(bricks, vx, vy, vz)
                     level *= connective[tissue, (cell >> 16) & 255]
                     if anisotropy[tissue, 255] < F(0.99):
-                        tilt = _fibre_tilt(fibres, vx, vy, vz, way, i)
+                        if n & 1 == 0 or tissue != tissue_before:
+                            tilt = _fibre_tilt(fibres, vx, vy, vz, way, i)
+                            tissue_before = tissue
                         if tilt >= 0:
                             level *= anisotropy[tissue, min(int(tilt * F(255.0)), 255)]
                             loss += tilt * tilt * (loss_along[tissue] - loss)
@@ -242,20 +300,20 @@ def sound_beams(
                     if rod >= 0 and rod_before < 0:
                         cut = (spans[i, e, span, 0] - rest_before) / max(rest - rest_before, F(1e-6))
                     elif rod_before >= 0 and rod < 0:
-                        last = span - 1 if span > 0 else 0
-                        cut = (spans[i, e, last, 1] - rest_before) / max(rest - rest_before, F(1e-6))
+                        left = span - 1 if span > 0 else 0
+                        cut = (spans[i, e, left, 1] - rest_before) / max(rest - rest_before, F(1e-6))
                     elif wet or label_before == special[1]:
                         cut = F(0.5)
                     else:
                         if not known_before:
                             mx, my, mz = px - (rest - rest_before) * way[i, 0], py - (rest - rest_before) * way[i, 1], pz - (rest - rest_before) * way[i, 2]
                             other, depth_before = read_volume(
-                                cells, (mx - low[0]) * inverse, (my - low[1]) * inverse, (mz - low[2]) * inverse, gradient
+                                bricks, (mx - low[0]) * inverse, (my - low[1]) * inverse, (mz - low[2]) * inverse, gradient
                             )
                             if other != label_before:
                                 depth_before = F(0.0)
                         if not known:
-                            other, depth = read_volume(cells, vx, vy, vz, gradient)
+                            other, depth = read_volume(bricks, vx, vy, vz, gradient)
                         cut = depth_before / max(depth_before + depth, F(1e-4))
                     cut = min(max(cut, F(0.0)), F(1.0))
                     r = reflect[t_before, tissue]
@@ -274,76 +332,56 @@ def sound_beams(
                         else:
                             spot = (cut - F(1.0)) * (rest - rest_before)
                             cx, cy, cz = px + spot * way[i, 0], py + spot * way[i, 1], pz + spot * way[i, 2]
-                            read_volume(cells, (cx - low[0]) * inverse, (cy - low[1]) * inverse, (cz - low[2]) * inverse, gradient)
+                            read_volume(bricks, (cx - low[0]) * inverse, (cy - low[1]) * inverse, (cz - low[2]) * inverse, gradient)
                             ga = gradient[0] * way[i, 0] + gradient[1] * way[i, 1] + gradient[2] * way[i, 2]
                             gg = gradient[0] * gradient[0] + gradient[1] * gradient[1] + gradient[2] * gradient[2]
                             flat = max(gg - ga * ga, F(0.0))
                             ga *= stretch if true_z < deep else F(1.0)
                             cosine = abs(ga) / max(np.sqrt(ga * ga + flat), F(1e-9))
-                        angle = np.arccos(min(cosine, F(1.0)))
                         kappa = diffuse[t_before, tissue]
-                        echo = r * strength * (np.exp(-((angle / wide) ** 2)) + kappa) / (F(1.0) + kappa)
+                        sine = min(max(F(1.0) - cosine * cosine, F(0.0)), F(1.0))
+                        echo = r * strength * (mirror[int(sine * F(1023.0))] + kappa) / (F(1.0) + kappa)
                         echo *= flat_weight[e, n] * border_level * spread[n]
                         at = (F(n - 1) + cut) * F(STEP)
-                        middle = int(at + F(0.5))
-                        for s in range(max(middle - 3, 0), min(middle + 4, samples)):
-                            d = (F(s) - at) * F(1.0 / 0.77)
-                            real[i, s] += echo * np.exp(F(-0.5) * d * d)
+                        _strike(real, i, at, echo, blot)
                         if bony[label] and first_bone[i] > F(1e8) and e == centre_plane:
                             first_bone[i] = at * dz
                         if bony[label] and skull_level > 0:
-                            middle = int(F(2.0) * at + F(0.5))
-                            for s in range(max(middle - 3, 0), min(middle + 4, samples)):
-                                d = (F(s) - F(2.0) * at) * F(1.0 / 0.77)
-                                real[i, s] += skull_level * echo * strength * np.exp(F(-0.5) * d * d)
+                            _strike(real, i, F(2.0) * at, skull_level * echo * strength, blot)
                     after = through[t_before, tissue]
                     mean_loss = loss_before * cut + loss * (F(1.0) - cut)
                 else:
                     after, mean_loss = F(1.0), F(0.5) * (loss_before + loss)
-                # scatterers between the last node and this one
-                for q in range(LATTICES):
+                for q in range(used):
                     row, column, along = base[q, 1] + rest * step[q, 1], base[q, 0] + rest * step[q, 0], base[q, 2] + rest * step[q, 2]
                     if moved:
                         dx, dy, dz2 = px - (ox + rest * way[i, 0]), py - (oy + rest * way[i, 1]), pz - (oz + rest * way[i, 2])
                         row += lattice[q, 1, 0] * dx + lattice[q, 1, 1] * dy + lattice[q, 1, 2] * dz2
                         column += lattice[q, 0, 0] * dx + lattice[q, 0, 1] * dy + lattice[q, 0, 2] * dz2
                         along += lattice[q, 2, 0] * dx + lattice[q, 2, 1] * dy + lattice[q, 2, 2] * dz2
-                    place[q] = (np.int64(row) & MASK_ELEVATION) << 18 | (np.int64(column) & MASK_LATERAL) << 10
-                    here[q] = np.int64(along * FIXED)
+                    r0, c0 = np.int64(np.floor(row)), np.int64(np.floor(column))
+                    # beyond the texture's width it goes on at another height, so that nothing is seen to repeat
+                    jump = ((r0 >> ELEVATION_BITS) * 0x27D4EB2F ^ (c0 >> LATERAL_BITS) * 0x165667B1) * 0x2545F491
+                    place[q, n] = np.int32(((r0 & ELEVATION_MASK) << (AXIAL_BITS + LATERAL_BITS)) | ((c0 & LATERAL_MASK) << AXIAL_BITS))
+                    place[q, n] |= np.int32((jump >> 12) & AXIAL_MASK) << 20
+                    height[q, n] = np.int32(np.int64(along * FIXED))
                 if n > 0:
-                    old = strength
                     strength *= _db(-mean_loss * node_mm) * after
-                    from_level = level_before * old * weight[e, n - 1] * F(1.0 / 8192.0)
-                    to_level = level * strength * weight[e, n] * F(1.0 / 8192.0)
-                    if from_level > F(1e-9) or to_level > F(1e-9):
-                        for s in range(STEP):
-                            share = F(s) * F(1.0 / STEP)
-                            if cut < 0:
-                                a = from_level + share * (to_level - from_level)
-                            else:
-                                a = from_level if share < cut else to_level
-                            nr, ni = np.int32(0), np.int32(0)
-                            for q in range(LATTICES):
-                                index = np.uint64(place[q] | ((before[q] + ((here[q] - before[q]) * s >> 2)) >> 16 & MASK_AXIAL)) << np.uint64(1)
-                                nr += shares[q] * np.int32(flat_texture[index])
-                                ni += shares[q] * np.int32(flat_texture[index + np.uint64(1)])
-                            at_sample = (n - 1) * STEP + s
-                            real[i, at_sample] += a * F(nr)
-                            imaginary[i, at_sample] += a * F(ni)
-                            if e == centre_plane:
-                                seen[i, at_sample] = label_before if (cut >= 0 and share < cut) or cut < 0 else label
-                for q in range(LATTICES):
-                    before[q] = here[q]
+                loud[n], cuts[n] = level * strength * weight[e, n], cut
+                if e == centre_plane and n > 0:
+                    for s in range(STEP):
+                        share = F(s) * F(1.0 / STEP)
+                        seen[i, (n - 1) * STEP + s] = label if (cut >= 0 and share >= cut) else label_before
+                last = n
                 label_before, depth_before, level_before, rod_before = label, depth, level, rod
                 rest_before, loss_before, known_before = rest, loss, known
+                if strength < F(1e-5):
+                    break
                 true_z += node_mm * (speed[tissue] if true_speed > 0 else F(1.0))
+            _scatter(real, imaginary, i, last, loud, cuts, place, height, blend, used, texture, index, noise)
             # what the probe's own face and a gap of air send back
             if e == centre_plane:
-                loud = ladder_level if contact else F(6.0) * ladder_level
+                ringing = ladder_level if contact else F(6.0) * ladder_level
                 pitch = F(0.45) if contact else F(1.1)
                 for rung in range(1, 4 if contact else 14):
-                    at = rung * pitch / dz
-                    middle = int(at + F(0.5))
-                    for s in range(max(middle - 3, 0), min(middle + 4, samples)):
-                        d = (F(s) - at) * F(1.0 / 0.77)
-                        real[i, s] += loud * np.exp(F(-0.8) * rung) * np.exp(F(-0.5) * d * d)
+                    _strike(real, i, rung * pitch / dz, ringing * np.exp(F(-0.8) * rung), blot)

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit, prange
 
 F = np.float32
+BLOCK = 32  # columns that are converted together, so that their lines stay close to the core
 
 
 @njit(cache=True, parallel=True, fastmath=True)
@@ -16,16 +17,25 @@ def spread_axially(real: Any, imaginary: Any, kernel: Any, out_real: Any, out_im
     lines, samples = real.shape
     half = len(kernel) - 1
     for i in prange(lines):
+        padded, total = np.zeros(samples + 2 * half, dtype=np.float32), np.empty(samples, dtype=np.float32)
+        _convolve(real[i], kernel, padded, total)
+        out_real[i, :] = total
+        _convolve(imaginary[i], kernel, padded, total)
+        out_imaginary[i, :] = total
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _convolve(line: Any, kernel: Any, padded: Any, total: Any) -> None:
+    """Convolve one line with a symmetric kernel; `padded` has zeros at both ends."""
+    samples, half = len(total), len(kernel) - 1
+    padded[half : half + samples] = line
+    for s in range(samples):
+        total[s] = kernel[0] * padded[half + s]
+    for tap in range(1, half + 1):
+        k = kernel[tap]
+        left, right = padded[half - tap : half - tap + samples], padded[half + tap : half + tap + samples]
         for s in range(samples):
-            out_real[i, s], out_imaginary[i, s] = kernel[0] * real[i, s], kernel[0] * imaginary[i, s]
-        for tap in range(1, half + 1):
-            k = kernel[tap]
-            for s in range(tap, samples):
-                out_real[i, s] += k * real[i, s - tap]
-                out_imaginary[i, s] += k * imaginary[i, s - tap]
-            for s in range(samples - tap):
-                out_real[i, s] += k * real[i, s + tap]
-                out_imaginary[i, s] += k * imaginary[i, s + tap]
+            total[s] += k * (left[s] + right[s])
 
 
 @njit(cache=True, parallel=True, fastmath=True)
@@ -76,39 +86,57 @@ def detect(real: Any, imaginary: Any, kernel: Any, floor: Any, noise: Any, gain_
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def convert(levels: Any, seen: Any, line: Any, sample: Any, bottom: float, scale: float, curve: Any, flip: bool, pixels: Any, labels: Any) -> None:
-    """Read lines and samples on the pixels of the picture.
+def convert_flat(
+    levels: Any, seen: Any, line: Any, share: Any, sample: Any, part: Any, bottom: float, scale: float, curve: Any, pixels: Any, labels: Any
+) -> None:
+    """Read lines and samples on the pixels of a rectangular picture; as `convert`, with whole and fractional places apart.
+
+    `line`, `share` (columns,) and `sample`, `part` (rows,) are int32 and float32.
+    """
+    rows, columns = pixels.shape
+    blocks = (columns + BLOCK - 1) // BLOCK
+    for block in prange(blocks):
+        first, last = block * BLOCK, min((block + 1) * BLOCK, columns)
+        for r in range(rows):
+            k, v = sample[r], part[r]
+            near = k if v < F(0.5) else k + 1
+            for c in range(first, last):
+                i, u = line[c], share[c]
+                a, b = levels[i, k] + v * (levels[i, k + 1] - levels[i, k]), levels[i + 1, k] + v * (levels[i + 1, k + 1] - levels[i + 1, k])
+                level = (a + u * (b - a) - bottom) * scale
+                pixels[r, c] = curve[int(min(max(level, F(0.0)), F(255.0)))]
+                labels[r, c] = seen[i if u < F(0.5) else i + 1, near]
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def convert(levels: Any, seen: Any, line: Any, sample: Any, bottom: float, scale: float, curve: Any, pixels: Any, labels: Any) -> None:
+    """Read lines and samples on the pixels of a sector.
 
     Parameters
     ----------
     levels, seen : (lines, samples) arrays
         dB, and labels.
-    line, sample : (rows, columns) or (1, columns), (rows, 1) float32 arrays
-        Line and sample under each pixel; below 0 outside the sector.
+    line, sample : (rows, columns) float32 arrays
+        Line and sample under each pixel; line below 0 outside the sector.
     bottom, scale : float
         Level that is black, dB; steps of `curve` per dB.
     curve : (256,) uint8 array
         Grey map.
-    flip : bool
-        Put line 0 at the right.
     pixels, labels : (rows, columns) uint8, int16 arrays
         Out.
     """
     rows, columns = pixels.shape
     lines, samples = levels.shape
-    flat = line.shape[0] == 1
     for r in prange(rows):
         for c in range(columns):
-            x = line[0, c] if flat else line[r, c]
-            z = sample[r, 0] if flat else sample[r, c]
-            at = columns - 1 - c if flip else c
-            if x < 0 or z < 0 or x > lines - 1 or z > samples - 1:
-                pixels[r, at], labels[r, at] = 0, 0
+            x, z = line[r, c], sample[r, c]
+            if x < 0:
+                pixels[r, c], labels[r, c] = 0, 0
                 continue
             i, k = min(int(x), lines - 2), min(int(z), samples - 2)
             u, v = F(x - i), F(z - k)
             top = levels[i, k] + u * (levels[i + 1, k] - levels[i, k])
             low = levels[i, k + 1] + u * (levels[i + 1, k + 1] - levels[i, k + 1])
             level = (top + v * (low - top) - bottom) * scale
-            pixels[r, at] = curve[int(min(max(level, F(0.0)), F(255.0)))]
-            labels[r, at] = seen[int(x + F(0.5)), int(z + F(0.5))]
+            pixels[r, c] = curve[int(min(max(level, F(0.0)), F(255.0)))]
+            labels[r, c] = seen[int(x + F(0.5)), int(z + F(0.5))]

@@ -27,6 +27,8 @@ Floats = NDArray[np.float32]
 MOST_SPANS = 12
 SMOOTH_MM = 6.0  # over which the depth of bone is smoothed along the face, for the compression
 STRIDE_MM = 0.5
+LOOKED = 32  # beams on which skin and bone are looked for; both are smooth between them
+FAR_MM = 99.0  # of a skin that is not met
 FLOAT_SHARE = 0.6  # of the way out of the fluid that a nerve is lifted
 
 
@@ -37,7 +39,7 @@ class Contact:
     Parameters
     ----------
     skin_mm : (lines, planes) float32 array
-        Depth of the resting skin along each beam: negative where the face presses it in, inf where there is none.
+        Depth of the resting skin along each beam: negative where the face presses it in, 99 where there is none.
     bone_mm : (lines, planes) float32 array
         Depth at which tissue stands still, smoothed.
     """
@@ -94,30 +96,32 @@ def find_echoes(
 
     b = beams(settings)
     start, way = _placed(b, pose)
-    volume = medium.volume(*_room(start, way, settings.deep_mm))
+    room = _room(start, way, settings.deep_mm)
+    volume = medium.volume(*room)
     contact = find_surface(volume, table, start, way, settings)
     pool = _pool(injectate, pose, contact, b)
-    strands = pulsed(medium.strands, time_s, rate_per_min, float(np.median(contact.stretch)))
-    rods = _moved(strands.near(*_room(start, way, settings.deep_mm)), pool)
+    strands = pulsed(medium.strands.near(*room), time_s, rate_per_min, float(np.median(contact.stretch)))
+    rods = _moved(strands, pool)
     packed = _packed_rods(rods)
     lines, samples, planes = settings.lines, settings.samples, settings.planes
     nodes = samples // 4 + 1
     count, spans = np.empty((lines, planes), dtype=np.int32), np.zeros((lines, planes, MOST_SPANS, 4), dtype=np.float32)
     edges = np.empty((lines, planes, 2), dtype=np.float32)
     face = scanner_table()
-    cross_rods(start, way, packed, rods.owner.astype(np.int32), np.float32(face["borders"]["edge_shadow_from_mm"]), count, spans, edges)
+    edge_mm = np.float32(face["borders"]["edge_shadow_from_mm"])
+    cross_rods(start, way, packed, rods.owner.astype(np.int32), _lines_of(rods, pose, settings), edge_mm, count, spans, edges)
     weight, flat = plane_weights(settings, np.arange(nodes) * 4 * settings.sample_mm)
     turn, blend = lattices(_axes(pose), _grain(settings), settings.seed)
     real, imaginary = np.empty((lines, samples), dtype=np.float32), np.empty((lines, samples), dtype=np.float32)
     seen, bone = np.zeros((lines, samples), dtype=np.int16), np.empty(lines, dtype=np.float32)
     vessel = np.empty((lines, nodes, 2), dtype=np.float32)
     sound_beams(
-        volume.cells, volume.fibres, volume.low.astype(np.float32), np.float32(1 / volume.spacing_mm), start, way, contact.skin_mm,
+        volume.bricks, volume.fibres, volume.low.astype(np.float32), np.float32(1 / volume.spacing_mm), start, way, contact.skin_mm,
         contact.bone_mm, count, spans, edges, packed, rods.across.astype(np.float32),
         (table.first_strand + rods.owner).astype(np.int32), table.tissue_of, table.amplitude, table.loss_square, table.loss_along,
         table.speed, table.connective, table.anisotropy, table.bony, table.reflect, table.through, table.diffuse, table.special,
         fascicles(), texture(settings.seed), turn, blend, weight, flat, spread(settings).border_gain, pool, _drag(needle),
-        _numbers(settings), real, imaginary, seen, bone, vessel,
+        _numbers(settings), _mirror(), _blot(), real, imaginary, seen, bone, vessel,
     )  # fmt: skip
     if needle is not None:
         add_needle(real, imaginary, seen, needle, pose, settings, table, bone)
@@ -151,16 +155,20 @@ def find_surface(volume: LabelVolume, table: Tables, start: Floats, way: Floats,
     from sim.ultrasound.beams import find_contact
 
     rule = scanner_table()["face"]
-    origin = ((start - volume.low) / volume.spacing_mm).astype(np.float32)
-    skin, bone = (np.empty(start.shape[:2], dtype=np.float32) for _ in range(2))
+    lines = len(start)
+    looked = np.unique(np.append(np.arange(0, lines, max(1, lines // LOOKED)), lines - 1))
+    origin = ((start[looked] - volume.low) / volume.spacing_mm).astype(np.float32)
+    skin, bone = (np.empty(origin.shape[:2], dtype=np.float32) for _ in range(2))
     look = np.float32(rule["look_above_mm"]), np.float32(rule["look_below_mm"])
-    find_contact(
-        volume.cells, table.bony, origin, (way / volume.spacing_mm).astype(np.float32), look[0], look[1], np.float32(STRIDE_MM), skin, bone
-    )
-    pitch = float(np.linalg.norm(start[0, 0] - start[1, 0]))
+    ways = (way[looked] / volume.spacing_mm).astype(np.float32)
+    find_contact(volume.bricks, table.bony, origin, ways, look[0], look[1], np.float32(STRIDE_MM), skin, bone)
+    pitch = float(np.linalg.norm(start[looked[1], 0] - start[looked[0], 0]))
     smooth = gaussian_filter1d(bone.mean(axis=1), SMOOTH_MM / max(pitch, 1e-3), mode="nearest")
-    least = np.maximum(-skin, 0) / (rule["most_stretch"] - 1)
-    return Contact(skin, np.maximum(np.maximum(smooth[:, None], 1.0), least).astype(np.float32))
+    at = np.arange(lines)
+    deep = np.interp(at, looked, np.maximum(smooth, 1.0))[:, None]
+    whole = np.stack([np.interp(at, looked, np.minimum(column, FAR_MM)) for column in skin.T], axis=1)
+    least = np.maximum(-whole, 0) / (rule["most_stretch"] - 1)
+    return Contact(whole.astype(np.float32), np.maximum(deep, least).astype(np.float32))
 
 
 def rest_places(points: Array, pose: ProbePose, contact: Contact, b: Beams) -> Array:
@@ -208,6 +216,18 @@ def _packed_rods(rods: Strands) -> Floats:
     return np.column_stack([rods.start, rods.end, rods.radius_mm]).astype(np.float32)
 
 
+def _lines_of(rods: Strands, pose: ProbePose, settings: Settings) -> NDArray[np.int32]:
+    """First and last line (n, 2) that can meet each rod."""
+    out = np.zeros((len(rods), 2), dtype=np.int32)
+    out[:, 1] = settings.lines - 1
+    if len(rods) and settings.model.kind == "linear":
+        reach = rods.radius_mm.max(axis=1) + 1.0
+        lateral = np.stack([(ends - pose.face_mm) @ pose.lateral for ends in (rods.start, rods.end)])
+        share = np.stack([lateral.max(axis=0) + reach, lateral.min(axis=0) - reach], axis=1) / settings.model.width_mm
+        out[:] = np.clip(np.round((0.5 - share) * settings.lines - 0.5), -1, settings.lines)
+    return out
+
+
 def _pool(injectate: Injectate | None, pose: ProbePose, contact: Contact, b: Beams) -> Floats:
     """The injectate as the compiled loops want it: centre at rest, normal, radius, half thickness, whether there is any, reach."""
     out = np.zeros(10, dtype=np.float32)
@@ -249,14 +269,35 @@ def _drag(needle: ScanNeedle | None) -> Floats:
 
 def _numbers(settings: Settings) -> Floats:
     table = scanner_table()
-    aperture = np.rad2deg(np.arctan(1 / (2 * 2.0)))
-    wide = np.deg2rad(np.hypot(aperture, table["borders"]["roughness_deg"]))
     levels: Sequence[float] = [
         10 ** (table["picture"]["border_db"] / 20),
         10 ** (table["face"]["ladder_db"] / 20) if settings.face_echoes else 0.0,
         10 ** (table["face"]["skull_ladder_db"] / 20) if settings.face_echoes else 0.0,
     ]
-    return np.array([settings.sample_mm, wide, float(settings.true_speed), settings.gap_mm, *levels], dtype=np.float32)
+    return np.array([settings.sample_mm, float(settings.true_speed), settings.gap_mm, *levels], dtype=np.float32)
+
+
+def border_width_deg() -> float:
+    """Return the tilt at which a smooth border's echo has fallen to 1/e: the aperture's half angle and the border's roughness."""
+    rule = scanner_table()["borders"]
+    aperture = np.rad2deg(np.arctan(1 / (2 * rule["f_number"])))
+    return float(np.hypot(aperture, rule["roughness_deg"]))
+
+
+@cache
+def _mirror() -> Floats:
+    """Echo of a smooth border by the square of the sine of its tilt."""
+    tilt = np.rad2deg(np.arcsin(np.sqrt((np.arange(1024) + 0.25) / 1024)))
+    return np.exp(-((tilt / border_width_deg()) ** 2)).astype(np.float32)
+
+
+@cache
+def _blot() -> Floats:
+    """Shape of a sharp echo, as wide as a scatterer's grain along the beam, at sixteen places between two samples."""
+    offset = (np.arange(16) + 0.5) / 16 - 0.5
+    taps = np.arange(7) - 3
+    grain = float(scanner_table()["grain"]["axial_samples"])
+    return np.exp(-0.5 * ((taps[None] - offset[:, None]) / grain) ** 2).astype(np.float32)
 
 
 @cache

@@ -51,6 +51,8 @@ class Grid:
     rows, columns : int
     pixel_mm : float
         Square.
+    whole : tuple of four arrays or None
+        Of a rectangular picture: line (columns,) and share beyond it, sample (rows,) and share beyond it.
     left_mm, top_mm : float
         Lateral place (+ toward the marked end) and depth of the middle of the first pixel.
     """
@@ -62,6 +64,7 @@ class Grid:
     pixel_mm: float
     left_mm: float
     top_mm: float
+    whole: tuple[NDArray[np.int32], Floats, NDArray[np.int32], Floats] | None = None
 
 
 @cache
@@ -116,9 +119,10 @@ def grid(settings: Settings) -> Grid:
     down = (np.arange(rows) + 0.5) * pixel
     line = np.clip(across / model.width_mm * settings.lines - 0.5, 0, settings.lines - 1)
     sample = np.clip(down / settings.sample_mm - 0.5, 0, settings.samples - 1)
-    return Grid(
-        line[None].astype(np.float32), sample[:, None].astype(np.float32), rows, columns, pixel, model.width_mm / 2 - pixel / 2, pixel / 2
-    )
+    i, k = np.minimum(line.astype(np.int32), settings.lines - 2), np.minimum(sample.astype(np.int32), settings.samples - 2)
+    whole = i, (line - i).astype(np.float32), k, (sample - k).astype(np.float32)
+    left = model.width_mm / 2 - pixel / 2
+    return Grid(line[None].astype(np.float32), sample[:, None].astype(np.float32), rows, columns, pixel, left, pixel / 2, whole)
 
 
 def _sector(settings: Settings) -> Grid:

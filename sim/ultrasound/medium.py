@@ -216,9 +216,10 @@ def block(
     low : (3,) array
         First voxel, mm.
     shape : (nx, ny, nz)
+        Multiples of 4.
     """
     from meshes.splat import lay
-    from meshes.volume import packed
+    from meshes.volume import bricked, packed
 
     keys = tuple(dict.fromkeys(["", *parts]))
     label, depth = np.zeros(shape, dtype=np.uint8), np.full(shape, 9.0, dtype=np.float32)
@@ -228,5 +229,5 @@ def block(
     nothing = np.zeros(shape, dtype=np.uint8)
     coarse = tuple(-(-n // 4) for n in shape)
     return LabelVolume(
-        packed(label, depth, nothing, nothing), np.zeros((*coarse, 4), dtype=np.int8), np.asarray(low, dtype=np.float64), spacing_mm, keys
+        bricked(packed(label, depth, nothing, nothing)), np.zeros((*coarse, 4), dtype=np.int8), np.asarray(low, dtype=np.float64), spacing_mm, keys
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meshes.model import Anatomy
 from sim.ultrasound.frame import Echoes, find_echoes
@@ -47,6 +49,8 @@ class Scanner:
         self.medium: Medium = AnatomyMedium(anatomy) if isinstance(anatomy, Anatomy) else anatomy
         self.settings = settings_from(settings)
         self.tables = tables(self.medium, self.settings.mhz)
+        self._names = tuple("" if name in ("air", "gel") else name for name in self.tables.labels)
+        self._told = asdict(self.settings) | {"probe": self.settings.model.label}
 
     def with_settings(self, **changes: Any) -> Scanner:
         """Return a scanner of the same medium with some settings changed; the voxels that are loaded are shared."""
@@ -99,18 +103,25 @@ class Scanner:
 
     def picture(self, echoes: Echoes, pose: ProbePose) -> BModeImage:
         """Return the pixels of a frame."""
-        from sim.ultrasound.forming import convert
+        from sim.ultrasound.forming import convert, convert_flat
 
         s, rule, g = self.settings, scanner_table()["picture"], grid(self.settings)
         pixels, labels = np.empty((g.rows, g.columns), dtype=np.uint8), np.empty((g.rows, g.columns), dtype=np.int16)
-        bottom = np.float32(rule["white_db"] - s.dynamic_range_db)
-        curve = np.interp(np.linspace(0, 1, 256), rule["curve"][::2], np.array(rule["curve"][1::2]) * 255).round().astype(np.uint8)
-        convert(
-            echoes.levels_db, echoes.seen, g.line, g.sample, bottom, np.float32(255 / s.dynamic_range_db), curve, s.marker_side == "right",
-            pixels, labels,
-        )  # fmt: skip
-        names = tuple("" if name in ("air", "gel") else name for name in self.tables.labels)
+        tone = np.float32(rule["white_db"] - s.dynamic_range_db), np.float32(255 / s.dynamic_range_db), grey_map()
+        if g.whole is not None:
+            convert_flat(echoes.levels_db, echoes.seen, *g.whole, *tone, pixels, labels)
+        else:
+            convert(echoes.levels_db, echoes.seen, g.line, g.sample, *tone, pixels, labels)
+        if s.marker_side == "right":
+            pixels, labels = pixels[:, ::-1].copy(), labels[:, ::-1].copy()
         return BModeImage(
-            pixels, labels, names, (g.pixel_mm, g.pixel_mm), ras_from_image(s, pose.ras_from_probe.matrix), s.deep_mm, s.marker_side,
-            MappingProxyType(asdict(s) | {"probe": s.model.label}), s.seed,
+            pixels, labels, self._names, (g.pixel_mm, g.pixel_mm), ras_from_image(s, pose.ras_from_probe.matrix), s.deep_mm, s.marker_side,
+            MappingProxyType(dict(self._told)), s.seed,
         )  # fmt: skip
+
+
+@cache
+def grey_map() -> NDArray[np.uint8]:
+    """Return the grey (256,) of each step from black to white of the dynamic range."""
+    curve = np.array(scanner_table()["picture"]["curve"])
+    return np.interp(np.linspace(0, 1, 256), curve[::2], curve[1::2] * 255).round().astype(np.uint8)

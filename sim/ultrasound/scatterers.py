@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 Array = NDArray[np.float64]
-SHAPE = (16, 256, 1024)  # elevation, lateral, axial; the masks of the compiled loops are these less one
-GRAIN_STEPS = (2.0, 2.0, 1.54)  # deviation of a grain in steps of the texture
-DEVIATION = 32.0  # of the whole numbers that the texture holds
+Floats = NDArray[np.float32]
+SHAPE = (4, 32, 512)  # elevation, lateral, axial: half a megabyte stays close to each core; the compiled loops know these sizes
+GRAIN_STEPS = (1.2, 1.0, 1.54)  # deviation of a grain in steps of the texture
 ORIENTATIONS = 720
 BLENDED = 4
+SHARPNESS = 3.0  # of the change from one lattice to the next
 HALF_TURNS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
 
 
 @cache
-def texture(seed: int) -> NDArray[np.int8]:
-    """Return complex Gaussian noise (16, 256, 1024, 2) int8 of deviation 32 in each part, periodic, with the grain of `GRAIN_STEPS`."""
+def texture(seed: int) -> Floats:
+    """Return complex Gaussian noise (2, 4 * 32 * 512), real and imaginary parts of deviation 1, periodic, with the grain of `GRAIN_STEPS`."""
     rng = np.random.default_rng([seed, 1])
-    out = np.empty((*SHAPE, 2), dtype=np.int8)
-    for part in range(2):
-        noise = rng.standard_normal(SHAPE, dtype=np.float32)
-        for axis, grain in enumerate(GRAIN_STEPS):
-            noise = gaussian_filter1d(noise, grain, axis=axis, mode="wrap", truncate=3.5)
-        out[..., part] = np.clip(np.round(noise * (DEVIATION / noise.std())), -127, 127)
+    out = rng.standard_normal((2, *SHAPE), dtype=np.float32)
+    for axis, grain in enumerate(GRAIN_STEPS):
+        out = gaussian_filter1d(out, grain, axis=axis + 1, mode="wrap", truncate=3.5)
+    out = out - out.mean(axis=(1, 2, 3), keepdims=True)
+    out = (out / out.std(axis=(1, 2, 3), keepdims=True)).reshape(2, -1)
     out.setflags(write=False)
     return out
 
@@ -56,7 +56,7 @@ def orientations() -> Array:
     return np.moveaxis(np.array(rows), 2, 0)
 
 
-def lattices(axes: Array, grain_mm: tuple[float, float, float], seed: int) -> tuple[Array, NDArray[np.float32]]:
+def lattices(axes: Array, grain_mm: tuple[float, float, float], seed: int) -> tuple[Array, Floats]:
     """Return the lattices that suit a probe's orientation, and their shares.
 
     Parameters
@@ -72,19 +72,26 @@ def lattices(axes: Array, grain_mm: tuple[float, float, float], seed: int) -> tu
     (4, 3, 4) array
         From mm RAS to steps of the texture (lateral, elevation, axial): matrix and shift.
     (4,) array
-        Shares; their squares sum to 1 over the square of the texture's deviation.
+        Shares; their squares sum to 1. The best first.
     """
     every = orientations()
     # a grain is its own mirror image, so that half turns about its axes change nothing: 1 + 2 cos of the least turn
-    agreement = np.einsum("kij,ij,fj->kf", every, axes, HALF_TURNS).max(axis=1)
+    ways = (axes[None] * HALF_TURNS[:, None, :]).reshape(4, 9)
+    agreement = (every.reshape(-1, 9) @ ways.T).max(axis=1)
     turn = np.arccos(np.clip((agreement - 1) / 2, -1, 1))
     best = np.argsort(turn, kind="stable")[: BLENDED + 1]
     share = np.maximum(turn[best[-1]] - turn[best[:-1]], 0.0) + 1e-9
-    share = share**1.5
+    share = share**SHARPNESS
     share /= np.sqrt((share**2).sum())
     steps = np.array([GRAIN_STEPS[1] / grain_mm[0], GRAIN_STEPS[0] / grain_mm[1], GRAIN_STEPS[2] / grain_mm[2]])
     out = np.zeros((BLENDED, 3, 4))
     for row, k in zip(out, best[:-1], strict=True):
         row[:, :3] = every[k].T * steps[:, None]
-        row[:, 3] = np.random.default_rng([seed, int(k), 2]).uniform(0, [SHAPE[1], SHAPE[0], SHAPE[2]])
-    return out, (share / DEVIATION).astype(np.float32)
+        row[:, 3] = _shifts(seed)[k]
+    return out, share.astype(np.float32)
+
+
+@cache
+def _shifts(seed: int) -> Array:
+    """Where each lattice begins in the texture (720, 3), so that no two lay the same noise at one place."""
+    return np.random.default_rng([seed, 2]).uniform(0, [SHAPE[1], SHAPE[0], SHAPE[2]], (ORIENTATIONS, 3))
