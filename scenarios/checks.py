@@ -59,6 +59,13 @@ def _procedure(scenario: Scenario) -> Iterator[Fault]:
         yield ("procedure", "definitions"), "belongs to the blocks of the greater occipital nerve, not to preempt."
 
 
+def _ultrasound(scenario: Scenario) -> Iterator[Fault]:
+    if scenario.ultrasound is not None and scenario.probe is None:
+        yield ("ultrasound",), "needs a probe; add a table [probe]."
+    if scenario.ultrasound is not None and scenario.ultrasound.inject_ml > 0 and scenario.needle is None:
+        yield ("ultrasound", "inject_ml"), "needs a needle; add a table [needle]."
+
+
 def _names_twice(scenario: Scenario) -> Iterator[Fault]:
     for kind, names in (("view", [v.name for v in scenario.view]), ("step", [s.name for s in scenario.step])):
         for i, name in enumerate(names):

@@ -153,16 +153,38 @@ class Needle(Part):
 
 
 class Probe(Part):
-    """An ultrasound probe on the skin, over the line between two places."""
+    """An ultrasound probe on the skin: in a named pose, or over the line between two places."""
 
-    medial: Place = Field(description="What one end of the footprint lies over.")
-    lateral: Place = Field(description="What the marked end lies over.")
+    pose: Name | None = Field(None, description="A pose of `inion list poses`, on the procedure's side. Give this, or `medial` and `lateral`.")
+    medial: Place | None = Field(None, description="What one end of the footprint lies over.")
+    lateral: Place | None = Field(None, description="What the other end lies over.")
     outward: Direction | None = Field(None, description="Side of the body where it lies; by default where the skin is nearest.")
-    length_mm: Length = Field(38.0, description="Of the footprint.")
+    length_mm: Length = Field(38.0, description="Of the footprint; a named pose has its probe's.")
     width_mm: Length = Field(8.0, description="Of the footprint.")
     depth_mm: Length = Field(40.0, description="Of the scanned sheet.")
     body: StrictBool = Field(True, description="Draw the ghost of the probe.")
     plane: StrictBool = Field(True, description="Draw the scanned sheet.")
+
+    @model_validator(mode="after")
+    def _placed(self) -> Probe:
+        if (self.medial is None) != (self.lateral is None):
+            raise ValueError("medial and lateral go together.")
+        return _one_of(self, "pose", "medial")
+
+
+class Ultrasound(Part):
+    """The ultrasound image of the probe, beside the picture."""
+
+    probe: Name = Field("linear-12-3", description="A probe of `inion list probes`.")
+    frequency_mhz: Annotated[float, Field(strict=True, gt=0, le=50)] | None = Field(None, description="By default the probe's usual.")
+    gain_db: Annotated[float, Field(strict=True, ge=-30, le=30)] = Field(0.0, description="Of the image.")
+    press_mm: Annotated[float, Field(strict=True, ge=0, le=25)] | None = Field(
+        None, description="How far the probe presses the skin in; by default as the named pose does, else 1 mm."
+    )
+    overlay: StrictBool = Field(True, description="Outline and name what the image shows.")
+    doppler: Literal["colour", "power"] | None = Field(None, description="Show flow.")
+    needle: StrictBool = Field(True, description="Show the scenario's needle, if it lies in the scanned plane.")
+    inject_ml: Annotated[float, Field(strict=True, ge=0, le=20)] = Field(0.0, description="Fluid at the needle's tip.")
 
 
 class View(Part):
@@ -268,6 +290,7 @@ class Scenario(Part):
     procedure: Procedure | None = Field(None, description="Injection sites.")
     needle: Needle | None = Field(None, description="Needle.")
     probe: Probe | None = Field(None, description="Ultrasound probe.")
+    ultrasound: Ultrasound | None = Field(None, description="Image of the probe, beside the picture.")
     view: tuple[View, ...] = Field(min_length=1, description="Cameras; the first is the main one.")
     labels: Labels = Field(default_factory=lambda: Labels(), description="Names of structures.")
     label: tuple[Label, ...] = Field((), description="Further names.")

@@ -23,11 +23,24 @@ if TYPE_CHECKING:
     from scenarios.validate import validate as validate
     from sim.anatomies import load_anatomy as load_anatomy
     from sim.rendering import render as render
+    from sim.ultrasound.doppler import DopplerSettings as DopplerSettings
+    from sim.ultrasound.image import BModeImage as BModeImage
+    from sim.ultrasound.placing import probe_pose as probe_pose
+    from sim.ultrasound.poses import ProbePose as ProbePose
+    from sim.ultrasound.scanner import Scanner as Scanner
+    from sim.ultrasound.scene import Injectate as Injectate
+    from sim.ultrasound.scene import ScanNeedle as ScanNeedle
 
 _HOME = {
     "Anatomy": "meshes.model",
+    "BModeImage": "sim.ultrasound.image",
+    "DopplerSettings": "sim.ultrasound.doppler",
+    "Injectate": "sim.ultrasound.scene",
     "InjectionSite": "scenarios.sites",
     "Patient": "meshes.patient",
+    "ProbePose": "sim.ultrasound.poses",
+    "ScanNeedle": "sim.ultrasound.scene",
+    "Scanner": "sim.ultrasound.scanner",
     "Scenario": "scenarios.model",
     "ScenarioError": "scenarios.faults",
     "Structure": "meshes.model",
@@ -37,6 +50,7 @@ _HOME = {
     "load_scenario": "scenarios.loader",
     "medial_third_point": "scenarios.occipital",
     "preempt_sites": "scenarios.preempt",
+    "probe_pose": "sim.ultrasound.placing",
     "render": "sim.rendering",
     "validate": "scenarios.validate",
 }

@@ -19,16 +19,20 @@ DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 COMMANDS = {
     "render": "make the pictures of scenarios",
     "list": "name scenarios, structures, groups, sites, views or styles",
+    "scan": "make an ultrasound image or clip of a pose of the probe",
     "validate": "measure the model against the published figures",
     "sheets": "make contact sheets of the model, layer by layer, to judge it by eye",
     "build": "make the shipped model anew from its data",
     "doctor": "say what this machine lacks, and how to mend it",
-    "bench": "measure time and memory of rendering, and of a new patient",
+    "bench": "measure time and memory of rendering, of a new patient, and of ultrasound",
 }
-LISTS = ("scenarios", "structures", "groups", "sites", "views", "styles")
+LISTS = ("scenarios", "structures", "groups", "sites", "views", "styles", "poses", "probes")
 MODULES = {"list": "listing"}
 CHOICE = re.compile(r"argument (?P<name>\S+): invalid choice: '(?P<value>.*)' \(choose from (?P<allowed>.*)\)", re.DOTALL)
-SIGNED = ("--size", "--seed", "--repeat")  # options whose value may be typed with a sign
+SIGNED = (
+    "--size", "--seed", "--repeat", "--slide", "--across", "--rotate", "--tilt", "--rock", "--press", "--gain", "--steer", "--tgc", "--depth",
+    "--frequency", "--focus", "--dynamic-range", "--inject", "--time", "--scale", "--fps", "--frames", "--width", "--diameter",
+)  # options whose value may be typed with a sign
 ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
 
 
@@ -163,6 +167,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     }
     _render_options(made["render"])
     _sheet_options(made["sheets"])
+    _scan_options(made["scan"])
     made["list"].add_argument("what", nargs="?", default="scenarios", choices=LISTS, help="what is named")
     made["validate"].add_argument("--model", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
     made["validate"].add_argument(
@@ -170,16 +175,18 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     )
     made["validate"].add_argument("--population", type=int, metavar="N", help="sample N people and check their nerves instead")
     made["validate"].add_argument("--seed", type=int, default=0, metavar="S", help="of the people that are sampled")
+    made["validate"].add_argument("--ultrasound", action="store_true", help="measure the physics of the ultrasound instead")
+    made["validate"].add_argument("-o", "--out", metavar="FILE", help="with --ultrasound: also write the table as Markdown")
     made["validate"].add_argument("--failed", action="store_true", help="print only the rows outside their window")
     made["build"].add_argument("-o", "--out", metavar="FILE", help="where the model goes; by default the shipped one is replaced")
     made["build"].add_argument("--check", action="store_true", help="compare with the shipped model; exit 1 if it differs")
-    made["bench"].add_argument("what", choices=["render", "patient"], help="what is measured")
+    made["bench"].add_argument("what", choices=["render", "patient", "ultrasound"], help="what is measured")
     made["bench"].add_argument("--scenario", default="gon-path", metavar="NAME", help="scenario that is rendered")
     made["bench"].add_argument("--size", default="1920x1080", metavar="WxH", help="pixels")
     made["bench"].add_argument("--repeat", type=int, default=3, metavar="N", help="the median of N runs is told")
     for name, each in made.items():
         each.add_argument("--json", action="store_true", help="answer for a program")
-        if name in ("render", "sheets", "build"):
+        if name in ("render", "sheets", "build", "scan"):
             each.add_argument("-q", "--quiet", action="store_true", help="no progress")
     return parser, made
 
@@ -205,6 +212,45 @@ def _sheet_options(parser: Parser) -> None:
     parser.add_argument("--size", metavar="WxH", help="pixels of one view, 64x64 to 1600x1600 (default: 760x760)")
     parser.add_argument("--style", default="atlas", choices=["atlas", "patient", "dark"], help="of the pictures (default: atlas)")
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random")
+
+
+def _scan_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--pose", default="c2-oblique", metavar="POSE", help="a pose of `inion list poses` (default: c2-oblique)")
+    add("--side", default="right", choices=["left", "right"], help="of the patient (default: right)")
+    add("-o", "--out", default="scan.png", metavar="FILE", help="image .png, or clip .mp4, .webm, .gif (default: scan.png)")
+    for name, unit, text in (
+        ("slide", "MM", "slide along the face, over the skin"), ("across", "MM", "slide across the face, over the skin"),
+        ("rotate", "DEG", "turn about the beam, clockwise from outside"), ("tilt", "DEG", "fan the plane"), ("rock", "DEG", "heel to toe"),
+        ("press", "MM", "press more, or less"),
+    ):  # fmt: skip
+        add(f"--{name}", type=float, default=0.0, metavar=unit, help=f"from the pose: {text}")
+    add("--sweep", metavar="WHAT:FROM:TO", help="clip: slide, across, rotate, tilt, rock, press, needle (0:1), inject (mL) or time (s)")
+    add("--frames", type=int, default=60, metavar="N", help="of a clip (default: 60)")
+    add("--fps", type=float, default=20.0, metavar="N", help="frames a second of a clip (default: 20)")
+    add("--needle", metavar="STRUCTURE", help="needle in plane, to a structure that the image shows, such as gon")
+    add("--end", default="lateral", choices=["lateral", "medial"], help="end of the probe where it enters (default: lateral)")
+    add("--diameter", type=float, default=0.7, metavar="MM", help="of the needle (default: 0.7, 22 G)")
+    add("--echogenic", action="store_true", help="needle with an echogenic shaft")
+    add("--inject", type=float, default=0.0, metavar="ML", help="fluid at the needle's tip")
+    add("--doppler", choices=["colour", "power"], help="look for flow")
+    add("--scale", type=float, metavar="CM/S", help="of the colour")
+    add("--steer", type=float, metavar="DEG", help="of the Doppler beams, toward the marked end")
+    add("--time", type=float, default=0.0, metavar="S", help="moment of the pulse")
+    add("--probe", metavar="PROBE", help="a probe of `inion list probes`, in place of the pose's")
+    for name, unit in (("depth", "mm"), ("frequency", "MHz"), ("focus", "mm"), ("gain", "dB"), ("dynamic-range", "dB")):
+        dest = f"{name.replace('-', '_')}_{unit.lower()}"
+        add(f"--{name}", dest=dest, type=float, metavar=unit.upper(), help=f"{name.replace('-', ' ')}, {unit}")
+    add("--tgc", metavar="DB,DB,...", help="sliders of the time-gain compensation, shallow to deep")
+    add("--marker", default="left", choices=["left", "right"], help="side of the picture with the probe's marked end (default: left)")
+    add("--true-speed", action="store_true", help="show the depth error of a scanner that assumes 1540 m/s")
+    for name in ("lines", "samples", "planes"):
+        add(f"--{name}", type=int, metavar="N", help=f"{name} that are computed")
+    add("--seed", type=_seed, metavar="N", help="of the speckle")
+    add("--overlay", action="store_true", help="outline and name what is seen")
+    add("--raw", action="store_true", help="the bare image, without the scanner's screen")
+    add("--width", type=int, default=960, metavar="PX", help="of the scanner's screen (default: 960)")
+    add("--anatomy", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
 
 
 def _seed(text: str) -> int:

@@ -18,10 +18,10 @@ from scenarios.model import DIRECTIONS, CameraName, Scenario
 from scenarios.selection import catalogue, select, select_one
 from scenarios.sites import Ground
 from sim.hair import with_hair
-from sim.picture import Camera, Cut, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
+from sim.picture import Camera, Cut, Inset, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
 from sim.places import Places, apart, as_point, unit
 from sim.procedures import Marked, free_needle, landmark_sites, marked, site_needle
-from sim.scanning import in_plane, probe_on_skin
+from sim.scanning import in_plane, inset_of, probe_on_skin
 from sim.theme import load_theme
 
 NERVE = "greater_occipital_nerve"
@@ -106,7 +106,7 @@ class Scene:
             s.name, shown, title=s.title, caption=_line_of_text(s.caption), sources=sources, evidence=s.evidence,
             style=self.style,
             width_px=s.size[0], height_px=s.size[1], cuts=self._cuts(), window=self._window(), markers=self.marked.markers,
-            needles=self._needles(probe), probe=probe, lines=lines, labels=(*self._labels(shown), *line_labels),
+            needles=self._needles(probe), probe=probe, inset=self._inset(probe), lines=lines, labels=(*self._labels(shown), *line_labels),
             legend=(*self.marked.legend, *line_legend, *legend), show_units=s.procedure is not None and s.procedure.show_units,
             seed=s.seed,
         )  # fmt: skip
@@ -231,7 +231,18 @@ class Scene:
         if self.scenario.probe is None:
             return None
         with self.origin.at("probe"):
-            return probe_on_skin(self.scenario.probe, self.places)
+            return probe_on_skin(self.scenario.probe, self.places, self._side())
+
+    def _side(self) -> str:
+        """The side that is scanned: the procedure's, right of both."""
+        procedure = self.scenario.procedure
+        return "left" if procedure is not None and procedure.side == "left" else "right"
+
+    def _inset(self, probe: Probe | None) -> Inset | None:
+        if probe is None or self.scenario.ultrasound is None:
+            return None
+        with self.origin.at("ultrasound"):
+            return inset_of(self.scenario, probe, self.places, self._side(), f"{NERVE}_{self._side()}")
 
     def _needles(self, probe: Probe | None) -> tuple[Needle, ...]:
         request, procedure = self.scenario.needle, self.scenario.procedure
@@ -245,8 +256,7 @@ class Scene:
             if procedure is not None and name == "gon-block-landmark":
                 return tuple(site_needle(site, request) for site in landmark_sites(procedure, self.places.ground))
             if probe is not None and procedure is not None:
-                side = "right" if procedure.side == "both" else procedure.side
-                entry, tip = in_plane(probe, self._axis(f"{NERVE}_{side}"), self.places, request.end)
+                entry, tip = in_plane(probe, self._axis(f"{NERVE}_{self._side()}"), self.places, request.end)
                 return (free_needle(entry, tip, request, name),)
             raise ValueError("give entry and tip, or a procedure with a site or a probe.")
 

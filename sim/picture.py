@@ -179,6 +179,44 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Inset:
+    """The ultrasound image of the probe, beside the drawing.
+
+    Parameters
+    ----------
+    centre_mm, lateral, axis : (x, y, z)
+        Of the probe on the resting skin; its marked end, its beam.
+    press_mm : float
+        How far it is pressed in.
+    settings : tuple of (str, value)
+        Of the scanner.
+    overlay : bool
+        Outline and name what is seen.
+    doppler : {'colour', 'power'}, optional
+    aim : str, optional
+        Key of what the needle in the plane is aimed at.
+    needle_end : {'marked', 'other'}
+        End of the probe beside which it enters.
+    needle_mm : float
+        Its diameter.
+    inject_ml : float
+        Fluid at its tip.
+    """
+
+    centre_mm: Point
+    lateral: Point
+    axis: Point
+    press_mm: float = 0.0
+    settings: tuple[tuple[str, str | float], ...] = ()
+    overlay: bool = True
+    doppler: Literal["colour", "power"] | None = None
+    aim: str | None = None
+    needle_end: Literal["marked", "other"] = "other"
+    needle_mm: float = 0.7
+    inject_ml: float = 0.0
+
+
+@dataclass(frozen=True)
 class Line:
     """A line on the skin or in the body.
 
@@ -296,7 +334,7 @@ class Picture:
         One of `sim.theme.style_names()`: 'atlas', 'patient', 'dark'.
     width_px, height_px : int
         Size of the picture, up to 7680 a side.
-    camera, cuts, window, markers, needles, probe, lines, labels, legend
+    camera, cuts, window, markers, needles, probe, inset, lines, labels, legend
         See the types above.
     show_units : bool
         Write the units beside each marker.
@@ -321,6 +359,7 @@ class Picture:
     markers: tuple[Marker, ...] = ()
     needles: tuple[Needle, ...] = ()
     probe: Probe | None = None
+    inset: Inset | None = None
     lines: tuple[Line, ...] = ()
     labels: tuple[Label, ...] = ()
     legend: tuple[LegendItem, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from sim import ink
 from sim.anchors import anchors_of
 from sim.cameras import View, hidden, stand
 from sim.canvas import Drawing, draw
+from sim.insets import beside, panel_px, without_panel
 from sim.labels import balanced
 from sim.overlay import Sheet, anchors_on_page, place_labels, write_furniture, write_labels, write_markers
 from sim.page import Box, Page, lay_out
@@ -82,6 +83,9 @@ def render(anatomy: Anatomy, picture: Picture) -> Rendering:
     from PIL import Image, ImageDraw
 
     theme = load_theme(picture.style)
+    if panel_px(picture):
+        plain = render(anatomy, without_panel(picture))
+        return replace(plain, image=beside(plain.image, anatomy, picture, theme))
     page = lay_out(picture, theme)
     pieces = pieces_of(anatomy, picture, theme)
     view = standing(anatomy, picture, pieces, page)

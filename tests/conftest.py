@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,26 @@ from meshes.model import Anatomy, Structure, SurfaceMesh
 from meshes.points import load_table, shared_points
 from meshes.terms import terms
 
+if TYPE_CHECKING:
+    from sim.ultrasound.scanner import Scanner
+
 Array = NDArray[np.float64]
 
 
 @pytest.fixture(autouse=True)
 def _no_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def voxel_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of built voxels of all tests: that of `INION_CACHE` where it is set, else one that is gone with the session."""
+    from meshes.volume_store import FOLDER_VARIABLE
+
+    folder = Path(os.environ.get(FOLDER_VARIABLE) or tmp_path_factory.mktemp("voxels"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(folder))
+        yield folder
 
 
 @pytest.fixture
@@ -31,6 +46,14 @@ def anatomy() -> Anatomy:
     from meshes import load_anatomy
 
     return load_anatomy()
+
+
+@pytest.fixture(scope="session")
+def scanner(anatomy: Anatomy, voxel_cache: Path) -> Scanner:
+    """A scanner of the shipped model; a coarse one, for speed. Its voxels are kept for all tests."""
+    from sim.ultrasound.scanner import Scanner
+
+    return Scanner(anatomy, lines=192, samples=768)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("meshes", "scenarios", "sim")
-HEAVY = ("numpy", "scipy", "pymeshlab", "pyvista", "vtk", "vtkmodules", "trimesh", "potpourri3d", "pydantic", "PIL", "rich")
+HEAVY = ("numpy", "scipy", "pymeshlab", "pyvista", "vtk", "vtkmodules", "trimesh", "potpourri3d", "pydantic", "PIL", "rich", "numba", "av", "pymust")
 MOST_LINES = 400
 
 # Every module has its place; it may import only what stands before it.
@@ -29,6 +29,7 @@ meshes.nape meshes.routes meshes.artery_routes meshes.winding meshes.yielding me
 meshes.patient meshes.population
 meshes.healing meshes.build meshes.compare
 meshes.reference_adult meshes.person_fit meshes.contacts
+meshes.volume meshes.splat meshes.volume_build meshes.volume_store meshes.strands
 
 scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema scenarios.selection scenarios.wording
 scenarios.checks scenarios.loader
@@ -36,15 +37,24 @@ scenarios.sites scenarios.rules scenarios.occipital scenarios.population_checks 
 scenarios.validate
 
 sim.picture sim.cameras sim.theme sim.anatomies
-sim.places sim.scanning sim.procedures sim.hair sim.compose
+sim.ultrasound sim.ultrasound.rules sim.ultrasound.tissues sim.ultrasound.probes sim.ultrasound.image
+sim.ultrasound.poses sim.ultrasound.pose_rules sim.ultrasound.placing
+sim.ultrasound.settings sim.ultrasound.geometry sim.ultrasound.spread sim.ultrasound.scatterers sim.ultrasound.scene sim.ultrasound.pulse
+sim.ultrasound.medium sim.ultrasound.beams sim.ultrasound.splat sim.ultrasound.forming sim.ultrasound.echoes
+sim.ultrasound.needle_echo sim.ultrasound.frame sim.ultrasound.doppler sim.ultrasound.scanner sim.ultrasound.aiming
+sim.places sim.scanning sim.procedures sim.hair sim.compose sim.scans
 sim.marks sim.shading sim.cutting sim.sutures sim.stage sim.canvas
-sim.lettering sim.page sim.labels sim.ink sim.anchors sim.overlay sim.stills
+sim.lettering sim.page sim.labels sim.ink sim.anchors sim.overlay
+sim.ultrasound.colours sim.ultrasound.readout sim.ultrasound.screen_layout sim.ultrasound.outlines sim.ultrasound.boxes
+sim.ultrasound.naming sim.ultrasound.screen
+sim.insets sim.stills sim.film_files
 sim.reference_atlas sim.sheet_layers sim.sheets
 sim.release sim.rendering sim.progress sim.doctor sim
 sim.commands sim.commands.faults sim.commands.sizes sim.commands.render sim.commands.sheets sim.commands.listing
 sim.commands.reference sim.commands.population
 sim.commands.validate
-sim.commands.build sim.commands.doctor sim.commands.bench sim.cli sim.__main__
+sim.commands.scan
+sim.commands.build sim.commands.doctor sim.commands.bench_ultrasound sim.commands.bench sim.cli sim.__main__
 """
 ORDER = tuple(ORDER_TEXT.split())
 

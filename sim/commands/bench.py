@@ -89,6 +89,10 @@ def run(args: argparse.Namespace) -> int:
     """Time what is asked in fresh processes and print the medians."""
     if args.repeat < 1:
         raise BadInput(f"--repeat is {args.repeat}; it must be 1 or more.")
+    if args.what == "ultrasound":
+        from sim.commands.bench_ultrasound import run as ultrasound
+
+        return ultrasound(args)
     return _patient(args) if args.what == "patient" else _render(args)
 
 

@@ -1,4 +1,4 @@
-"""`inion list`: scenarios, structures, groups, sites, views, styles."""
+"""`inion list`: scenarios, structures, groups, sites, views, styles, poses and probes."""
 
 from __future__ import annotations
 
@@ -56,6 +56,18 @@ def _views() -> Mapping[str, str]:
     return {name: f"azimuth {azimuth:g}, elevation {elevation:g} degrees" for name, (azimuth, elevation) in VIEWS.items()}
 
 
+def _poses() -> Mapping[str, str]:
+    from sim.ultrasound.pose_rules import named_poses
+
+    return {name: f"{pose.label} ({pose.probe}, {pose.depth_mm:g} mm, {pose.frequency_mhz:g} MHz)" for name, pose in named_poses().items()}
+
+
+def _probes() -> Mapping[str, str]:
+    from sim.ultrasound.probes import probes
+
+    return {name: f"{p.label}; {p.lowest_mhz:g} to {p.highest_mhz:g} MHz, usually {p.default_mhz:g}" for name, p in probes().items()}
+
+
 def _styles() -> Mapping[str, str]:
     from sim.theme import load_theme, style_names
 
@@ -69,4 +81,6 @@ TABLES = {
     "sites": _sites,
     "views": _views,
     "styles": _styles,
+    "poses": _poses,
+    "probes": _probes,
 }

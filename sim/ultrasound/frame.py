@@ -95,7 +95,7 @@ def find_echoes(
     from sim.ultrasound.needle_echo import add_needle, add_targets
 
     b = beams(settings)
-    start, way = _placed(b, pose)
+    start, way = placed(b, pose)
     room = _room(start, way, settings.deep_mm)
     volume = medium.volume(*room)
     contact = find_surface(volume, table, start, way, settings)
@@ -183,8 +183,8 @@ def rest_places(points: Array, pose: ProbePose, contact: Contact, b: Beams) -> A
     return pose.ras_from_probe.apply(np.column_stack([p[:, :2], rest]))
 
 
-def _placed(b: Beams, pose: ProbePose) -> tuple[Floats, Floats]:
-    """Starts (lines, planes, 3) and directions (lines, 3) of the beams, mm RAS."""
+def placed(b: Beams, pose: ProbePose) -> tuple[Floats, Floats]:
+    """Return starts (lines, planes, 3) and directions (lines, 3) of the beams, mm RAS."""
     m = pose.ras_from_probe.matrix
     points = b.start[:, None] + b.planes_mm[None, :, None] * np.array([0.0, 1.0, 0.0])
     start = points @ m[:3, :3].T + m[:3, 3]

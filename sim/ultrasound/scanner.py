@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes.model import Anatomy
+from sim.ultrasound.doppler import DopplerSettings, flow
 from sim.ultrasound.frame import Echoes, find_echoes
 from sim.ultrasound.geometry import grid, ras_from_image
 from sim.ultrasound.image import BModeImage
@@ -50,7 +51,8 @@ class Scanner:
         self.settings = settings_from(settings)
         self.tables = tables(self.medium, self.settings.mhz)
         self._names = tuple("" if name in ("air", "gel") else name for name in self.tables.labels)
-        self._told = asdict(self.settings) | {"probe": self.settings.model.label}
+        told = asdict(self.settings) | {"probe": self.settings.model.label}
+        self._told = {name: value for name, value in told.items() if value != ()}
 
     def with_settings(self, **changes: Any) -> Scanner:
         """Return a scanner of the same medium with some settings changed; the voxels that are loaded are shared."""
@@ -58,7 +60,7 @@ class Scanner:
 
     def image(
         self, pose: ProbePose, *, time_s: float = 0.0, needle: ScanNeedle | None = None, injectate: Injectate | None = None,
-        targets: Targets | None = None,
+        targets: Targets | None = None, doppler: DopplerSettings | None = None,
     ) -> BModeImage:  # fmt: skip
         """Return the frame that the probe shows at a pose.
 
@@ -69,6 +71,8 @@ class Scanner:
             Moment of the pulse.
         needle, injectate, targets : optional
             What else is in the tissue.
+        doppler : DopplerSettings, optional
+            Look for flow.
 
         Returns
         -------
@@ -80,7 +84,13 @@ class Scanner:
         ValueError
             If the moment is not finite, or the probe lies further from the anatomy than voxels can be made.
         """
-        return self.picture(self.echoes(pose, time_s=time_s, needle=needle, injectate=injectate, targets=targets), pose)
+        echoes = self.echoes(pose, time_s=time_s, needle=needle, injectate=injectate, targets=targets)
+        picture = self.picture(echoes, pose)
+        if doppler is None:
+            return picture
+        found = flow(echoes, pose, self.settings, doppler, time_s, self.pulse_rate)
+        told = {"wall_filter_cm_s": doppler.wall_filter, "doppler_scale_cm_s": doppler.scale, "doppler_steer_deg": doppler.steer_deg}
+        return replace(picture, doppler=found, settings=MappingProxyType(dict(picture.settings) | told))
 
     def echoes(
         self, pose: ProbePose, *, time_s: float = 0.0, needle: ScanNeedle | None = None, injectate: Injectate | None = None,

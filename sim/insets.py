@@ -1,0 +1,96 @@
+"""The ultrasound image beside a picture: a panel as high as the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meshes.model import Anatomy
+from sim.picture import Inset, Picture
+from sim.scans import ends_of
+from sim.theme import Theme
+from sim.ultrasound.aiming import needle_to, pool_at
+from sim.ultrasound.doppler import DopplerSettings
+from sim.ultrasound.image import BModeImage
+from sim.ultrasound.poses import ProbePose
+from sim.ultrasound.scanner import Scanner
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PANEL_SHARE = 0.4  # of the picture's width
+MARGIN_SHARE = 0.02
+LEAST_PX, MOST_PX = 320, 3840  # of the scanner's screen
+PEAK_S = 0.1  # moment of the beat at which flow is shown
+
+
+def panel_px(picture: Picture) -> int:
+    """Return the width of a picture's panel; 0 without an inset, or where the picture is too small for one."""
+    wide = round(PANEL_SHARE * picture.width_px)
+    return wide if picture.inset is not None and wide >= LEAST_PX else 0
+
+
+def without_panel(picture: Picture) -> Picture:
+    """Return a picture as it is beside its panel."""
+    return replace(picture, width_px=picture.width_px - panel_px(picture), inset=None)
+
+
+def beside(drawn: Image, anatomy: Anatomy, picture: Picture, theme: Theme) -> Image:
+    """Return the drawing of `without_panel(picture)` with the ultrasound image at its right."""
+    from PIL import Image as Images
+
+    from sim.ultrasound.screen import screen
+
+    assert picture.inset is not None
+    wide, margin = panel_px(picture), round(MARGIN_SHARE * picture.height_px)
+    shown = insonated(anatomy, picture.inset)
+    wanted = int(np.clip(wide - margin, LEAST_PX, MOST_PX))
+    panel = screen(shown, overlay=picture.inset.overlay, width_px=wanted, ends=ends_of(shown))
+    room = picture.height_px - 2 * margin
+    if panel.height > room:
+        panel = screen(
+            shown, overlay=picture.inset.overlay, width_px=max(LEAST_PX, int(wanted * room / panel.height)), ends=ends_of(shown)
+        )
+    paper: NDArray[np.uint8] = np.empty((picture.height_px, picture.width_px, 3), dtype=np.uint8)
+    paper[...] = np.round(theme.paper * 255)
+    out = Images.fromarray(paper)
+    out.paste(drawn, (0, 0))
+    out.paste(panel, (picture.width_px - wide + (wide - margin - panel.width) // 2, max((picture.height_px - panel.height) // 2, 0)))
+    return out
+
+
+def insonated(anatomy: Anatomy, inset: Inset) -> BModeImage:
+    """Return the ultrasound image of an inset. Raises ValueError if its needle's aim is not in view."""
+    pose = ProbePose(np.array(inset.centre_mm), np.array(inset.lateral), np.array(inset.axis), inset.press_mm)
+    scanner = _scanner(_Held(anatomy), inset.settings)
+    doppler = None if inset.doppler is None else DopplerSettings(inset.doppler)
+    if inset.aim is None:
+        return scanner.image(pose, time_s=PEAK_S, doppler=doppler)
+    bare = scanner.image(pose, time_s=PEAK_S)
+    wide = scanner.settings.model.width_mm
+    needle = needle_to(bare, pose, inset.aim, end=inset.needle_end, width_mm=wide, diameter_mm=inset.needle_mm)
+    fluid = pool_at(bare, pose, needle, inset.inject_ml) if inset.inject_ml > 0 else None
+    return scanner.image(pose, time_s=PEAK_S, needle=needle, injectate=fluid, doppler=doppler)
+
+
+class _Held:
+    """An anatomy that is the same key as any other of the same identity."""
+
+    def __init__(self, anatomy: Anatomy) -> None:
+        self.anatomy = anatomy
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held) and other.anatomy is self.anatomy
+
+    def __hash__(self) -> int:
+        return id(self.anatomy)
+
+
+@lru_cache(maxsize=2)
+def _scanner(held: _Held, settings: tuple[tuple[str, str | float], ...]) -> Scanner:
+    """The scanner of an anatomy, kept for the views of one scenario."""
+    return Scanner(held.anatomy, **dict(settings))
