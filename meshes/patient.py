@@ -31,7 +31,8 @@ SHAPES = (PROTUBERANCE, "cervical_lordosis_deg")
 SCALARS = (*MEASURES, "bmi", *SHAPES)
 TYPES = ("smooth", "crest", "spine")
 SHIPPED_COURSE = Course()
-UNITS = {"_mm": "mm", "_deg": "degrees", "bmi": "kg/m2"}
+UNITS = {"_mm": "mm", "_deg": "degrees", "bmi": "kg/m2", "_min": "beats per minute"}
+PULSE = "pulse_rate_per_min"
 
 
 class Frozen(Mapping[str, Any]):
@@ -75,6 +76,8 @@ class Patient:
         How far it stands out of the smooth curve of the occiput.
     external_occipital_protuberance_type : {1, 2, 3}, optional
         1 smooth, 2 crest, 3 spine: how far it reaches, and its height where none is given.
+    pulse_rate_per_min : float, optional
+        Of the arteries in ultrasound.
     cervical_lordosis_deg : float, optional
         Cobb angle from C2 to C7, lordosis positive.
     muscle_bulk : mapping of str to float
@@ -106,6 +109,7 @@ class Patient:
     external_occipital_protuberance_mm: float | None = None
     external_occipital_protuberance_type: int | None = None
     cervical_lordosis_deg: float | None = None
+    pulse_rate_per_min: float | None = None
     muscle_bulk: Mapping[str, float] = Frozen({})
     muscle_area_mm2: Mapping[str, float] = Frozen({})
     landmarks: Mapping[str, tuple[float, ...]] = Frozen({})
@@ -114,7 +118,7 @@ class Patient:
 
     def __post_init__(self) -> None:
         check_choice("sex", self.sex, ("male", "female"))
-        for name in SCALARS:
+        for name in (*SCALARS, PULSE):
             _check_range(name, getattr(self, name))
         if self.external_occipital_protuberance_type not in (None, 1, 2, 3):
             raise ValueError(
@@ -190,6 +194,8 @@ def bent(anatomy: Anatomy, patient: Patient) -> Anatomy:
     goal = _goal(anatomy, patient)
     person = slimmed(carried(person, chain_for(anatomy, goal)), patient.muscle_bulk, _areas(anatomy, patient))
     meta = dict(anatomy.meta) | {"sex": patient.sex} | {name: round(value, 1) for name, value in goal.measures.items()}
+    if patient.pulse_rate_per_min is not None:
+        meta[PULSE] = float(patient.pulse_rate_per_min)
     return Anatomy.of(anatomy.name, person.structures.values(), person.landmarks, person.curves, meta)
 
 

@@ -77,7 +77,7 @@ class Source(Part):
         default_factory=dict,
         description="A person in place of the shipped man: sex, head_length_mm, head_breadth_mm, head_height_mm, "
         "neck_circumference_mm, biacromial_breadth_mm, bmi, external_occipital_protuberance_mm (or _type), "
-        "cervical_lordosis_deg; tables muscle_bulk, muscle_area_mm2, landmarks, right, left.",
+        "cervical_lordosis_deg, pulse_rate_per_min; tables muscle_bulk, muscle_area_mm2, landmarks, right, left.",
     )
 
 

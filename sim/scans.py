@@ -16,6 +16,7 @@ from scenarios.sites import Ground
 from sim.ultrasound.aiming import needle_to, pool_at
 from sim.ultrasound.doppler import DopplerSettings
 from sim.ultrasound.image import BModeImage
+from sim.ultrasound.medium import Medium
 from sim.ultrasound.placing import probe_pose
 from sim.ultrasound.pose_rules import named_poses
 from sim.ultrasound.poses import ProbePose, press, rock, rotate, slide, tilt
@@ -107,7 +108,7 @@ def check_reach(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value:g}; it must be a number from {-most:g} to {most:g}.")
 
 
-def scanner_for(anatomy: Anatomy, scan: Scan) -> Scanner:
+def scanner_for(anatomy: Anatomy | Medium, scan: Scan) -> Scanner:
     """Return the scanner that a scan asks for; what it does not set is as the pose names it. Raises ValueError naming the nearest."""
     named = named_poses()[scan.pose]
     usual: dict[str, Any] = {"probe": named.probe}

@@ -133,9 +133,9 @@ def growth(count: int, grid: list[list[int]]) -> Row:
     each = np.linalg.lstsq(np.column_stack([np.log(sizes), np.ones(len(ms))]), np.log(ms), rcond=None)[0]
     slope, fixed = np.polyfit(work, ms, 1)
     left = 1 - ((ms - slope * work - fixed) ** 2).sum() / ((ms - ms.mean()) ** 2).sum()
-    powers = {"exponent": alone[0], "of_lines": each[0], "of_samples": each[1], "of_planes": each[2]}
-    told = powers | {"ns_per_sample": slope * 1e6, "fixed_ms": fixed, "r2": left}
-    return {"rows": rows} | {k: round(float(v), 3) for k, v in told.items()}
+    names = ("exponent", "of_lines", "of_samples", "of_planes", "ns_per_sample", "fixed_ms", "r2")
+    values = (alone[0], *each[:3], slope * 1e6, fixed, left)
+    return {"rows": rows} | {k: round(float(v), 3) for k, v in zip(names, values, strict=True)}
 
 
 def triangles(count: int) -> Row:
@@ -153,7 +153,8 @@ def triangles(count: int) -> Row:
         both = [Scanner(shipped), Scanner(AnatomyMedium(coarse, VolumeStore(coarse, Path(folder))))]
         built = timed([both[1].image], poses[:1])[0] / 1e3
         spent = timed([s.image for _ in poses for s in both], [p for p in poses for _ in both])[2 * WARM :]
-    told = [{"triangles": _faces(a), **_spread(spent[i::2])} for i, a in enumerate((shipped, coarse))]
+    counts = [sum(len(s.mesh.faces) for s in a.structures.values()) for a in (shipped, coarse)]
+    told = [{"triangles": n, **_spread(spent[i::2])} for i, n in enumerate(counts)]
     return {"rows": told, "built_s": round(built, 1), "ratio": round(told[1]["median_ms"] / told[0]["median_ms"], 3)}
 
 
@@ -171,7 +172,7 @@ def moving(anatomy: Anatomy, name: str, count: int) -> list[ProbePose]:
 
 
 def decimated(anatomy: Anatomy, kept: float) -> Anatomy:
-    """Return a copy whose every surface has about the share `kept` of its triangles; ValueError if that is not between 0 and 1."""
+    """Return a copy whose every surface has about the share `kept` of its triangles. Raises ValueError unless 0 < kept < 1."""
     from dataclasses import replace
 
     import numpy as np
@@ -191,9 +192,7 @@ def decimated(anatomy: Anatomy, kept: float) -> Anatomy:
         told = [None if of is None else of[near] for of in (mesh.fibres, mesh.grain, mesh.tendon)]
         return replace(s, mesh=SurfaceMesh(vertices, faces, mesh.normals[near], *told))
 
-    return anatomy.of(
-        anatomy.name, [coarse(s) for s in anatomy.structures.values()], anatomy.landmarks, anatomy.curves, anatomy.meta
-    )
+    return anatomy.of(anatomy.name, map(coarse, anatomy.structures.values()), anatomy.landmarks, anatomy.curves, anatomy.meta)
 
 
 def _extras(scanner: Scanner, pose: ProbePose) -> Row:
@@ -213,10 +212,6 @@ def _anatomy() -> Anatomy:
     from meshes import load_anatomy
 
     return load_anatomy()
-
-
-def _faces(anatomy: Anatomy) -> int:
-    return sum(len(s.mesh.faces) for s in anatomy.structures.values())
 
 
 def _spread(spent_ms: list[float]) -> Row:

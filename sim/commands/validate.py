@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sim.commands.faults import BadInput, cannot
+from sim.commands.physics import physics
 from sim.commands.population import population
 from sim.commands.reference import compare
 
@@ -23,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Print one row for each figure, man and woman; exit status 1 if one lies outside its window."""
     from scenarios.validate import validate
     from sim.anatomies import both_sexes, load_anatomy
+    from sim.sonoanatomy import sonoanatomy
 
     if not args.model.strip():
         raise BadInput("--model is empty; give the file of a model, or leave it out.")
@@ -36,14 +38,22 @@ def run(args: argparse.Namespace) -> int:
         return compare(args, anatomy)
     if args.population is not None:
         return population(args, anatomy)
+    if args.ultrasound:
+        return physics(args)
+    if args.out is not None:
+        raise BadInput("-o belongs to --ultrasound; to keep the table, redirect it: inion validate > table.txt.")
     people = [validate(person) for person in both_sexes(anatomy)]
-    rows = [row for person in people for row in person]
+    shown = sonoanatomy(anatomy)
+    rows = [row for person in people for row in person] + shown
     outside = [row for row in rows if not row.inside]
     if args.json:
         print(json.dumps([_plain(row) for row in rows], indent=2))
     else:
         pairs = list(zip(*people, strict=True))
         for line in table([pair for pair in pairs if not args.failed or not all(row.inside for row in pair)]):
+            print(line)
+        print("\nWhat the ultrasound image shows of the default patient, measured on its own labels:")
+        for line in table([(row,) for row in shown if not args.failed or not row.inside]):
             print(line)
         print(f"{len(rows)} rows, {len(rows) - len(outside)} inside, {len(outside)} outside.")
     return 1 if outside else 0

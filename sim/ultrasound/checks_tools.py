@@ -51,15 +51,21 @@ def between(settings: Settings, low_mm: float, high_mm: float) -> slice:
 
 
 def width_at(level_db: Array, middle: int, drop_db: float = 6.0206) -> float:
-    """Return the full width, in steps, of the peak of a profile (n,) near `middle`, where it is `drop_db` lower; dB between steps evenly."""
-    top = _crest(level_db, middle)[1]
+    """Return the full width, in steps, of the peak of a profile (n,) near `middle`, where it is `drop_db` lower; NaN if it is cut off.
+
+    Between steps the level falls with the square of the way from the peak, as a Gaussian's does.
+    """
+    peak, top = _crest(level_db, middle)
     half = []
     for way in (-1, 1):
         k = middle
         while 0 < k < len(level_db) - 1 and level_db[k] > top - drop_db:
             k += way
-        above, below = level_db[k - way], level_db[k]
-        half.append(way * (k - way - middle) + (above - top + drop_db) / (above - below))
+        if level_db[k] > top - drop_db:
+            return float("nan")
+        near, far = (k - way - peak) ** 2, (k - peak) ** 2
+        above, below = top - level_db[k - way], top - level_db[k]
+        half.append(np.sqrt(near + (drop_db - above) / (below - above) * (far - near)))
     return float(sum(half))
 
 

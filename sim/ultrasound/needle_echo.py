@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.ultrasound.geometry import WIDTHS_PER_DEVIATION
+from sim.ultrasound.geometry import WIDTHS_PER_DEVIATION, beams
 from sim.ultrasound.medium import Tables
 from sim.ultrasound.poses import ProbePose
 from sim.ultrasound.probes import elevation_fwhm_mm
 from sim.ultrasound.rules import scanner_table
 from sim.ultrasound.scene import ScanNeedle, Targets
 from sim.ultrasound.settings import Settings
-from sim.ultrasound.spread import spread
+from sim.ultrasound.spread import lateral_grain_mm, spread
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
+POINT_LINES = 3  # either side, that a point is laid on
 SEEN_SHARE = 0.5  # of the beam in elevation beyond which the needle counts as seen
 
 
@@ -80,13 +81,29 @@ def add_needle(
 
 
 def add_targets(real: Floats, targets: Targets, pose: ProbePose, settings: Settings) -> None:
-    """Add points to lines and samples, in place; a point of amplitude 1 in the slice shows with that peak."""
+    """Add points to lines and samples, in place; a point of amplitude 1 in the slice shows with that peak.
+
+    A point has the grain of a scatterer across lines too, so that its width is the beam's wherever it lies between two lines.
+    """
     from sim.ultrasound.splat import add_points
 
     points = pose.probe_from_ras.apply(targets.points_mm)
     line, sample = on_lines(points, settings)
-    strength = targets.amplitude * in_slice(points[:, 1], points[:, 2], settings) * _gain(sample, settings)
-    add_points(real, line.astype(np.float32), sample.astype(np.float32), strength.astype(np.float32))
+    at = np.clip(np.round(sample), 0, settings.samples - 1).astype(int)
+    grain = lateral_grain_mm(settings) / beams(settings).spacing_mm[at]
+    strength = targets.amplitude * in_slice(points[:, 1], points[:, 2], settings) * _gain(sample, settings) * _across(at, grain, settings)
+    for beside in range(-POINT_LINES, POINT_LINES + 1):
+        near = np.round(line) + beside
+        part = strength * np.exp(-0.5 * ((near - line) / grain) ** 2)
+        add_points(real, near.astype(np.float32), sample.astype(np.float32), part.astype(np.float32))
+
+
+def _across(sample: NDArray[np.int_], grain: Array, settings: Settings) -> Array:
+    """What turns the gain (n,) of a border, as wide as the face, into that of points with a grain (n,) in lines."""
+    kernel = spread(settings).lateral[:, sample].astype(np.float64)
+    twice = np.where(np.arange(len(kernel)) == 0, 1.0, 2.0)[:, None]
+    alone = np.exp(-0.5 * (np.arange(len(kernel))[:, None] / grain) ** 2)
+    return np.asarray((twice * kernel).sum(axis=0) / (twice * kernel * alone).sum(axis=0))
 
 
 def _gain(sample: Array, settings: Settings) -> Array:

@@ -64,8 +64,8 @@ def plain(key: str = "plain", like: str = "muscle", **changes: float) -> Tissue:
 
 
 def bath() -> Tissue:
-    """Return a tissue that neither scatters nor swallows sound, as fast as scanners assume."""
-    return plain("bath", backscatter_db=SILENT_DB, sound_speed_m_s=1540.0)
+    """Return a tissue that neither scatters nor swallows sound, with the impedance of gel: nothing but what is put in it sends sound back."""
+    return plain("bath", like="gel", backscatter_db=SILENT_DB)
 
 
 def shaped(pose: ProbePose, parts: Mapping[str, Tissue], shapes: Shapes, *, strands: Strands | None = None,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes.model import Anatomy
+from meshes.points import load_table
 from sim.ultrasound.doppler import DopplerSettings, flow
 from sim.ultrasound.frame import Echoes, find_echoes
 from sim.ultrasound.geometry import grid, ras_from_image
@@ -107,7 +108,7 @@ class Scanner:
     @property
     def pulse_rate(self) -> float:
         """Beats per minute of the patient."""
-        usual = float(scanner_table()["pulse"]["rate_per_min"])
+        usual = float(load_table("patient")["pulse_rate_per_min"]["usual"])
         meta = getattr(getattr(self.medium, "anatomy", None), "meta", {})
         return float(meta.get("pulse_rate_per_min", usual))
 
