@@ -108,8 +108,8 @@ def _labelled(anatomy: Anatomy, keys: Sequence[str], low: Array) -> tuple[NDArra
             continue
         inside, distance = _near_form(anatomy[key], low + SPACING_MM * np.array([p.start for p in part]), label[part].shape)
         lay(label[part], depth[part], inside, distance, index)
-        if key == "skin":
-            _fill(label[part], inside, index)
+        if key == "skin" and inside.any():
+            _fill(label, anatomy[key], low, index)
     return label, _far(label, depth)
 
 
@@ -141,11 +141,13 @@ def _part(structure: Structure, low: Array) -> tuple[slice, slice, slice] | None
     return i, j, k
 
 
-def _fill(label: NDArray[np.uint8], inside: Mask, index: int) -> None:
+def _fill(label: NDArray[np.uint8], skin: Structure, low: Array, index: int) -> None:
     """Turn what lies deeper than the skin is thick into filling; structures are laid over it afterwards."""
     thick = float(load_table("volume")["layers"]["skin_mm"])
+    rim = int(np.ceil(thick / SPACING_MM)) + 1  # the surface may lie in the next tile
+    inside = inside_mask(skin.mesh, low - rim * SPACING_MM, (TILE + 2 * rim,) * 3, SPACING_MM)
     deep = distance_transform_edt(inside) * SPACING_MM > thick if not inside.all() else inside
-    label[deep & (label == index)] = 1
+    label[deep[rim:-rim, rim:-rim, rim:-rim] & (label == index)] = 1
 
 
 def _near_form(structure: Structure, low: Array, shape: tuple[int, ...]) -> tuple[Mask, Floats]:

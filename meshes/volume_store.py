@@ -21,10 +21,11 @@ from meshes.volume import BRICK, FIBRE_RATIO, SPACING_MM, LabelVolume
 from meshes.volume_build import TILE, Tile, build_tile, first_node, volume_keys
 
 Array = NDArray[np.float64]
-VERSION = 3  # of the tiles' content; a change makes old files useless
+VERSION = 4  # of the tiles' content; a change makes old files useless
 FOLDER_VARIABLE = "INION_CACHE"
 LARGEST_MB = 3000.0  # of the folder; the oldest files go
 LARGEST_TILES = 64
+FARTHEST_MM = 1e5  # from the origin, of a box
 TILE_MM = TILE * SPACING_MM
 _log = logging.getLogger(__name__)
 
@@ -77,15 +78,9 @@ class VolumeStore:
         Raises
         ------
         ValueError
-            If a corner is not finite, or the box needs more than 64 tiles (of 40 mm).
+            If a corner is not finite or far from the head, or the box needs more than 64 tiles (of 40 mm).
         """
-        corners = np.array([low, high], dtype=np.float64)
-        if not np.isfinite(corners).all():
-            raise ValueError("a corner of the box is not finite.")
-        a, b = np.floor(corners[0] / TILE_MM).astype(int), np.floor(corners[1] / TILE_MM).astype(int)
-        count = b - a + 1
-        if (count < 1).any() or np.prod(count) > LARGEST_TILES:
-            raise ValueError(f"the box needs {np.prod(count)} tiles of {TILE_MM:g} mm; at most {LARGEST_TILES} are allowed.")
+        a, count = _tiles_of(np.array([low, high], dtype=np.float64))
         bricks = np.empty((*(count * TILE // BRICK), BRICK**3), dtype=np.uint32)
         fibres = np.empty((*(count * TILE // FIBRE_RATIO), 4), dtype=np.int8)
         wanted = list(product(*(range(int(n)) for n in count)))
@@ -110,6 +105,22 @@ class VolumeStore:
                 self._tiles.pop(next(iter(self._tiles)))
             self._tiles[i, j, k] = tile
         return self._tiles[i, j, k]
+
+
+def _tiles_of(corners: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First tile (3,) and number of tiles (3,) that hold a box, from its corners (2, 3) mm."""
+    if not np.isfinite(corners).all():
+        raise ValueError("a corner of the box is not finite.")
+    if (corners[1] < corners[0]).any():
+        raise ValueError("the upper corner of the box lies below its lower one.")
+    first, last = np.floor(corners / TILE_MM)
+    count = last - first + 1
+    # sums of logarithms, for the product of absurd numbers is no number
+    if np.log(count).sum() > np.log(LARGEST_TILES) + 1e-9:
+        raise ValueError(f"the box needs more tiles of {TILE_MM:g} mm than can be held; at most {LARGEST_TILES} are allowed.")
+    if np.abs(corners).max() > FARTHEST_MM:
+        raise ValueError(f"the box lies {np.abs(corners).max():.3g} mm from the origin; at most {FARTHEST_MM:g} mm are allowed.")
+    return first.astype(np.int64), count.astype(np.int64)
 
 
 def _block(at: tuple[int, ...], size: int) -> tuple[slice, ...]:

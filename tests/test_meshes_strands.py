@@ -89,7 +89,7 @@ def test_frames_are_square_and_turn_little(strands: Strands) -> None:
     assert np.isfinite(strands.across).all()
     assert np.allclose(np.linalg.norm(strands.across, axis=1), 1, atol=1e-9)
     assert np.abs((strands.across * way).sum(axis=1)).max() < 1e-9
-    chained = (np.linalg.norm(strands.start[1:] - strands.end[:-1], axis=1) < 1e-9) & (np.diff(strands.owner) == 0)
+    chained = (np.linalg.norm(strands.start[1:] - strands.end[:-1], axis=1) < 1e-9) & (np.diff(strands.along_mm) > 0)
     turn = np.arccos(np.clip((strands.across[1:] * strands.across[:-1]).sum(axis=1), -1, 1))[chained]
     bend = np.arccos(np.clip((way[1:] * way[:-1]).sum(axis=1), -1, 1))[chained]
     assert (turn <= bend + 1e-6).all()  # no twist of its own

@@ -22,7 +22,7 @@ from meshes.volume_build import TILE, Tile, build_tile, layer_of, volume_keys
 from meshes.volume_store import TILE_MM, VolumeStore, cache_folder, content_digest
 
 Array = NDArray[np.float64]
-BONE_AT, BONE_MM = np.array([44.0, 20, 17]), 6.0
+BONE_AT, BONE_MM = np.array([44.0, 20, 19]), 6.0
 BALLS = {
     "skin": ("skin", [40.0, 20, 20], [30.0, 17, 17]),
     "splenius_capitis_right": ("muscle", [40.0, 20, 19], [20.0, 9, 9]),
@@ -355,7 +355,8 @@ def test_the_folder_is_that_of_the_variable_or_the_user(monkeypatch: pytest.Monk
     [
         ([np.nan, 0, 0], [1, 1, 1], "not finite"), ([0, 0, 0], [np.inf, 1, 1], "not finite"),
         ([0, 0, 0], [65 * TILE_MM, 30, 30], "at most 64 are allowed"), ([0, 0, 0], [1e12, 1e12, 1e12], "at most 64 are allowed"),
-        ([50, 0, 0], [-50, 1, 1], "at most 64 are allowed|upper corner"),
+        ([-1e300] * 3, [1e300] * 3, "at most 64 are allowed"), ([1e9, 0, 0], [1e9, 1, 1], "at most 100000 mm"),
+        ([50, 0, 0], [-50, 1, 1], "upper corner"),
     ],
 )  # fmt: skip
 def test_a_bad_box_is_refused(head: Anatomy, tmp_path: Path, quick: Callable[..., None], low: list[float], high: list[float], match: str) -> None:

@@ -25,6 +25,7 @@ def asked(**more: Any) -> argparse.Namespace:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """No process is started; what would be asked of it is noted, and each answers with longer times than the one before."""
     seen: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(bench_ultrasound, "BUSY", 1e9)
 
     def fresh(part: str, **words: Any) -> dict[str, Any]:
         seen.append((part, words))
@@ -144,6 +145,15 @@ def test_lines_for_a_reader(told: list[Any], capsys: pytest.CaptureFixture[str])
     assert bench_ultrasound.run(asked()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4 and "threads: 2" in lines[0] and "1000.0 frames/s" in lines[1] and "500.0 frames/s" in lines[3]
+
+
+@pytest.mark.usefixtures("told")
+def test_a_busy_machine_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench_ultrasound, "BUSY", -1.0)
+    bench_ultrasound.run(asked())
+    assert capsys.readouterr().out.startswith("other work runs on this machine (load")
+    bench_ultrasound.run(asked(json=True))
+    assert "load" in json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("repeat", [0, -2])

@@ -12,97 +12,120 @@ from numba import njit, prange
 
 STEP = 4  # samples between the places at which the volume is read
 F = np.float32
-FIXED = 65536.0  # steps of the fixed-point coordinates of the scatterers
 DEPTH_STEP = F(0.01)  # mm, of the volume's second byte
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def cell_at(bricks: Any, i: int, j: int, k: int) -> Any:
-    """The voxel (i, j, k) of bricks (a, b, c, 64)."""
-    return bricks[i >> 2, j >> 2, k >> 2, ((i & 3) << 4) | ((j & 3) << 2) | (k & 3)]
-
-
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _label_at(bricks: Any, x: float, y: float, z: float) -> int:
-    """Label of the voxel nearest to (x, y, z), counted in voxels; 0 outside the box."""
-    i, j, k = int(x + F(0.5)), int(y + F(0.5)), int(z + F(0.5))
-    if x < 0 or y < 0 or z < 0 or i >= bricks.shape[0] << 2 or j >= bricks.shape[1] << 2 or k >= bricks.shape[2] << 2:
-        return 0
-    return int(cell_at(bricks, i, j, k) & 255)
+@njit(cache=True, nogil=True, fastmath=True)
+def cell_at(flat: Any, counts: Any, i: int, j: int, k: int) -> Any:
+    """The voxel (i, j, k) of `flat` (a * b * c * 64,), which is laid in bricks; `counts` of bricks are (a, b, c)."""
+    brick = ((i >> 2) * counts[1] + (j >> 2)) * counts[2] + (k >> 2)
+    return flat[np.uint64((brick << 6) + (((i & 3) << 4) | ((j & 3) << 2) | (k & 3)))]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def read_volume(bricks: Any, x: float, y: float, z: float, out: Any) -> Any:
+def nearest_cell(flat: Any, counts: Any, x: float, y: float, z: float) -> Any:
+    """The voxel nearest to (x, y, z), counted in voxels."""
+    i = min(max(int(x + F(0.5)), 0), (counts[0] << 2) - 1)
+    j = min(max(int(y + F(0.5)), 0), (counts[1] << 2) - 1)
+    k = min(max(int(z + F(0.5)), 0), (counts[2] << 2) - 1)
+    return cell_at(flat, counts, i, j, k)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _label_at(flat: Any, counts: Any, x: float, y: float, z: float) -> int:
+    """Label of the voxel nearest to (x, y, z), counted in voxels; 0 outside the box."""
+    i, j, k = int(x + F(0.5)), int(y + F(0.5)), int(z + F(0.5))
+    if x < 0 or y < 0 or z < 0 or i >= counts[0] << 2 or j >= counts[1] << 2 or k >= counts[2] << 2:
+        return 0
+    return int(cell_at(flat, counts, i, j, k) & 255)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _eight_cells(flat: Any, counts: Any, i: int, j: int, k: int) -> Any:
+    """The voxels from (i, j, k) to (i + 1, j + 1, k + 1), the last coordinate running fastest."""
+    row = counts[2] << 6
+    plane = counts[1] * row
+    # each coordinate adds its own part to the place in memory
+    a0, a1 = (i >> 2) * plane + ((i & 3) << 4), ((i + 1) >> 2) * plane + (((i + 1) & 3) << 4)
+    b0, b1 = (j >> 2) * row + ((j & 3) << 2), ((j + 1) >> 2) * row + (((j + 1) & 3) << 2)
+    g0, g1 = ((k >> 2) << 6) + (k & 3), (((k + 1) >> 2) << 6) + ((k + 1) & 3)
+    return (
+        flat[np.uint64(a0 + b0 + g0)], flat[np.uint64(a0 + b0 + g1)], flat[np.uint64(a0 + b1 + g0)], flat[np.uint64(a0 + b1 + g1)],
+        flat[np.uint64(a1 + b0 + g0)], flat[np.uint64(a1 + b0 + g1)], flat[np.uint64(a1 + b1 + g0)], flat[np.uint64(a1 + b1 + g1)],
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _outside(counts: Any, x: float, y: float, z: float) -> bool:
+    """Whether a place, counted in voxels, has not eight voxels round it."""
+    return x < 0 or y < 0 or z < 0 or int(x) >= (counts[0] << 2) - 1 or int(y) >= (counts[1] << 2) - 1 or int(z) >= (counts[2] << 2) - 1
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def read_volume(flat: Any, counts: Any, x: float, y: float, z: float) -> Any:
     """Return (label, distance to its border mm) at (x, y, z), counted in voxels, to a fraction of a voxel.
 
     The distances of the eight voxels round the place are interpolated, negative where the voxel holds another structure than the
-    nearest one; below zero the place belongs to the strongest of the others. `out` (3,) receives the gradient of that, per voxel.
+    nearest one; below zero the place belongs to the strongest of the others.
     """
-    nx, ny, nz = bricks.shape[0] << 2, bricks.shape[1] << 2, bricks.shape[2] << 2
-    i, j, k = int(x), int(y), int(z)
-    if x < 0 or y < 0 or z < 0 or i >= nx - 1 or j >= ny - 1 or k >= nz - 1:
+    if _outside(counts, x, y, z):
         return 0, F(0.6)
-    flat = bricks.reshape(-1)
-    # each coordinate adds its own part to the place in memory
-    row, plane = np.uint64(bricks.shape[2] << 6), np.uint64((bricks.shape[1] * bricks.shape[2]) << 6)
-    a0, a1 = np.uint64(i >> 2) * plane + np.uint64((i & 3) << 4), np.uint64((i + 1) >> 2) * plane + np.uint64(((i + 1) & 3) << 4)
-    b0, b1 = np.uint64(j >> 2) * row + np.uint64((j & 3) << 2), np.uint64((j + 1) >> 2) * row + np.uint64(((j + 1) & 3) << 2)
-    g0, g1 = np.uint64((k >> 2) << 6) + np.uint64(k & 3), np.uint64(((k + 1) >> 2) << 6) + np.uint64((k + 1) & 3)
-    c000, c001, c010, c011 = flat[a0 + b0 + g0], flat[a0 + b0 + g1], flat[a0 + b1 + g0], flat[a0 + b1 + g1]
-    c100, c101, c110, c111 = flat[a1 + b0 + g0], flat[a1 + b0 + g1], flat[a1 + b1 + g0], flat[a1 + b1 + g1]
-    u, v, w = F(x - i), F(y - j), F(z - k)
-    one = F(1.0)
-    if u < F(0.5):
-        if v < F(0.5):
-            near = c000 if w < F(0.5) else c001
-        else:
-            near = c010 if w < F(0.5) else c011
-    elif v < F(0.5):
-        near = c100 if w < F(0.5) else c101
-    else:
-        near = c110 if w < F(0.5) else c111
-    label = near & 255
-    d000, d001 = _signed(c000, label), _signed(c001, label)
-    d010, d011 = _signed(c010, label), _signed(c011, label)
-    d100, d101 = _signed(c100, label), _signed(c101, label)
-    d110, d111 = _signed(c110, label), _signed(c111, label)
-    a00, a01, a10, a11 = d000 + u * (d100 - d000), d001 + u * (d101 - d001), d010 + u * (d110 - d010), d011 + u * (d111 - d011)
-    h0, h1 = a00 + v * (a10 - a00), a01 + v * (a11 - a01)
-    value = h0 + w * (h1 - h0)
-    out[2] = h1 - h0
-    out[1] = (a10 - a00) + w * ((a11 - a01) - (a10 - a00))
-    e00, e01, e10, e11 = d100 - d000, d101 - d001, d110 - d010, d111 - d011
-    f0, f1 = e00 + v * (e10 - e00), e01 + v * (e11 - e01)
-    out[0] = f0 + w * (f1 - f0)
+    i, j, k = int(x), int(y), int(z)
+    u, v, w = F(x - F(i)), F(y - F(j)), F(z - F(k))
+    label = int(cell_at(flat, counts, int(x + F(0.5)), int(y + F(0.5)), int(z + F(0.5))) & 255)
+    c000, c001, c010, c011, c100, c101, c110, c111 = _eight_cells(flat, counts, i, j, k)
+    a00 = _between(_signed(c000, label), _signed(c100, label), u)
+    a01 = _between(_signed(c001, label), _signed(c101, label), u)
+    a10 = _between(_signed(c010, label), _signed(c110, label), u)
+    a11 = _between(_signed(c011, label), _signed(c111, label), u)
+    value = _between(_between(a00, a10, v), _between(a01, a11, v), w)
     if value >= 0:
-        return int(label), value
+        return label, value
+    one = F(1.0)
     best, other = F(-1.0), label
-    for corner in range(8):
-        if corner == 0:
-            c, g = c000, (one - u) * (one - v) * (one - w)
-        elif corner == 1:
-            c, g = c001, (one - u) * (one - v) * w
-        elif corner == 2:
-            c, g = c010, (one - u) * v * (one - w)
-        elif corner == 3:
-            c, g = c011, (one - u) * v * w
-        elif corner == 4:
-            c, g = c100, u * (one - v) * (one - w)
-        elif corner == 5:
-            c, g = c101, u * (one - v) * w
-        elif corner == 6:
-            c, g = c110, u * v * (one - w)
-        else:
-            c, g = c111, u * v * w
-        if (c & 255) != label and g > best:
-            best, other = g, c & 255
-    return int(other), -value
+    best, other = _stronger(c000, (one - u) * (one - v) * (one - w), label, best, other)
+    best, other = _stronger(c001, (one - u) * (one - v) * w, label, best, other)
+    best, other = _stronger(c010, (one - u) * v * (one - w), label, best, other)
+    best, other = _stronger(c011, (one - u) * v * w, label, best, other)
+    best, other = _stronger(c100, u * (one - v) * (one - w), label, best, other)
+    best, other = _stronger(c101, u * (one - v) * w, label, best, other)
+    best, other = _stronger(c110, u * v * (one - w), label, best, other)
+    best, other = _stronger(c111, u * v * w, label, best, other)
+    return other, -value
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _signed(cell: Any, label: Any) -> Any:
+@njit(cache=True, nogil=True, fastmath=True)
+def slope_at(flat: Any, counts: Any, x: float, y: float, z: float) -> Any:
+    """Return the gradient (three numbers, per voxel) of the distance that `read_volume` interpolates; zero outside the box."""
+    if _outside(counts, x, y, z):
+        return F(0.0), F(0.0), F(0.0)
+    i, j, k = int(x), int(y), int(z)
+    u, v, w = F(x - F(i)), F(y - F(j)), F(z - F(k))
+    label = int(cell_at(flat, counts, int(x + F(0.5)), int(y + F(0.5)), int(z + F(0.5))) & 255)
+    c000, c001, c010, c011, c100, c101, c110, c111 = _eight_cells(flat, counts, i, j, k)
+    d000, d001, d010, d011 = _signed(c000, label), _signed(c001, label), _signed(c010, label), _signed(c011, label)
+    d100, d101, d110, d111 = _signed(c100, label), _signed(c101, label), _signed(c110, label), _signed(c111, label)
+    gx = _between(_between(d100 - d000, d110 - d010, v), _between(d101 - d001, d111 - d011, v), w)
+    a00, a01, a10, a11 = _between(d000, d100, u), _between(d001, d101, u), _between(d010, d110, u), _between(d011, d111, u)
+    return gx, _between(a10 - a00, a11 - a01, w), _between(a01, a11, v) - _between(a00, a10, v)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _between(a: float, b: float, share: float) -> float:
+    return a + share * (b - a)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _stronger(cell: Any, weight: float, label: int, best: float, other: int) -> Any:
+    """The heavier of a voxel and the best so far, of those that hold another structure than `label`."""
+    own = int(cell & 255)
+    return (weight, own) if own != label and weight > best else (best, other)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _signed(cell: Any, label: int) -> Any:
     d = F((cell >> 8) & 255) * DEPTH_STEP
-    return d if (cell & 255) == label else -d
+    return d if int(cell & 255) == label else -d
 
 
 @njit(cache=True, parallel=True, fastmath=True)
@@ -122,23 +145,23 @@ def find_contact(bricks: Any, bony: Any, origin: Any, way: Any, reach: float, de
         Depth of the skin along the beam (negative: pressed in; inf: not met) and of bone (`deepest` if none), changed in place.
     """
     lines, planes = skin.shape
+    flat, counts = bricks.reshape(-1), bricks.shape
     for i in prange(lines):
         for e in range(planes):
             x, y, z = origin[i, e, 0], origin[i, e, 1], origin[i, e, 2]
             skin[i, e], bone[i, e] = np.inf, deepest
-            gradient = np.empty(3, dtype=np.float32)
-            inside = _label_at(bricks, x, y, z) != 0
+            inside = _label_at(flat, counts, x, y, z) != 0
             towards = F(-1.0) if inside else F(1.0)
             s = F(0.0)
             while s < reach:
                 s += F(step)
                 t = towards * s
-                if (_label_at(bricks, x + t * way[i, 0], y + t * way[i, 1], z + t * way[i, 2]) != 0) != inside:
+                if (_label_at(flat, counts, x + t * way[i, 0], y + t * way[i, 1], z + t * way[i, 2]) != 0) != inside:
                     low, high = t - towards * F(step), t
                     for _ in range(8):
                         middle = F(0.5) * (low + high)
                         label, _d = read_volume(
-                            bricks, x + middle * way[i, 0], y + middle * way[i, 1], z + middle * way[i, 2], gradient
+                            flat, counts, x + middle * way[i, 0], y + middle * way[i, 1], z + middle * way[i, 2]
                         )
                         if (label != 0) == inside:
                             low = middle
@@ -148,7 +171,7 @@ def find_contact(bricks: Any, bony: Any, origin: Any, way: Any, reach: float, de
                     break
             s = F(0.0)
             while s < deepest:
-                if bony[_label_at(bricks, x + s * way[i, 0], y + s * way[i, 1], z + s * way[i, 2])]:
+                if bony[_label_at(flat, counts, x + s * way[i, 0], y + s * way[i, 1], z + s * way[i, 2])]:
                     bone[i, e] = s
                     break
                 s += F(step)

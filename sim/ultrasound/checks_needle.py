@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 ANGLES_DEG = tuple(float(a) for a in range(0, 66, 5))
 TIP_MM = np.array([0.0, 0.0, 20.0])
 LENGTH_MM = 18.0
-RING_DB = 2.0  # by which a ring stands out
+RING_DB, RINGS_DB = 2.0, 42.0  # by which a ring stands out, and within which rings are counted
 SEEN_DB = 6.0  # over speckle, for a shaft to count as seen
 
 
@@ -106,5 +106,5 @@ def ring_spacing(diameter_mm: float) -> float:
     row = frame[np.abs(places(s)) < 2.0].mean(axis=0)
     z = depths(s)
     part = np.flatnonzero((z > 12.0 - 0.3) & (z < 12.0 + 4.5 * diameter_mm))
-    at, _ = find_peaks(row[part], prominence=RING_DB)
+    at, _ = find_peaks(row[part], prominence=RING_DB, height=row[part].max() - RINGS_DB)
     return float(np.median(np.diff(z[part][at])) / diameter_mm)

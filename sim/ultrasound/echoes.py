@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from sim.ultrasound.beams import FIXED, STEP, F, cell_at, read_volume
+from sim.ultrasound.beams import STEP, F, nearest_cell, read_volume, slope_at
+from sim.ultrasound.scatter import scatter
 
-# rows of `state`: what a node of a beam knows
+
 LATTICES = 4
-AXIAL_BITS, LATERAL_BITS, ELEVATION_BITS = 9, 5, 2  # of the texture's sizes
-AXIAL_MASK, LATERAL_MASK, ELEVATION_MASK = 511, 31, 3
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
@@ -26,14 +25,6 @@ def _db(x: float) -> float:
     if y > F(-0.3):
         return F(1.0) + y * (F(1.0) + y * (F(0.5) + y * (F(1.0 / 6.0) + y * F(1.0 / 24.0))))
     return np.exp(y)
-
-
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _nearest_cell(bricks: Any, x: float, y: float, z: float) -> Any:
-    i = min(max(int(x + F(0.5)), 0), (bricks.shape[0] << 2) - 1)
-    j = min(max(int(y + F(0.5)), 0), (bricks.shape[1] << 2) - 1)
-    k = min(max(int(z + F(0.5)), 0), (bricks.shape[2] << 2) - 1)
-    return cell_at(bricks, i, j, k)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -91,41 +82,6 @@ def _fluid(px: float, py: float, pz: float, pool: Any) -> Any:
     return d, pool[7] * max(F(1.0) - square, F(0.0))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _scatter(
-    real: Any, imaginary: Any, i: int, last: int, loud: Any, cuts: Any, place: Any, height: Any, blend: Any, used: int, texture: Any,
-    index: Any, noise: Any,
-) -> None:  # fmt: skip
-    """Add the echoes of scatterers along one beam of one plane, from what was found at its nodes.
-
-    Between two nodes the loudness runs evenly, or jumps where a border cuts the stretch. Written as plain loops over samples, which the
-    compiler turns into vectors.
-    """
-    total = last * STEP
-    for s in range(total):
-        noise[0, s], noise[1, s] = F(0.0), F(0.0)
-    for q in range(used):
-        weight = blend[q]
-        for n in range(1, last + 1):
-            below, way = height[q, n - 1], height[q, n] - height[q, n - 1]
-            where, jump = place[q, n] & 0xFFFFF, place[q, n] >> 20
-            for s in range(STEP):
-                index[(n - 1) * STEP + s] = where | ((((below + ((way >> 2) * s)) >> 16) + jump) & AXIAL_MASK)
-        for s in range(total):
-            noise[0, s] += weight * texture[0, index[s]]
-            noise[1, s] += weight * texture[1, index[s]]
-    for n in range(1, last + 1):
-        a, b, cut = loud[n - 1], loud[n], cuts[n]
-        for s in range(STEP):
-            share = F(s) * F(1.0 / STEP)
-            if cut >= 0:
-                share = F(1.0) if share >= cut else F(0.0)
-            at = (n - 1) * STEP + s
-            level = a + share * (b - a)
-            real[i, at] += level * noise[0, at]
-            imaginary[i, at] += level * noise[1, at]
-
-
 @njit(cache=True, parallel=True, fastmath=True)
 def sound_beams(
     bricks: Any, fibres: Any, low: Any, inverse: float, origin: Any, way: Any, skin: Any, bone: Any,
@@ -161,7 +117,7 @@ def sound_beams(
     pattern : (64, 64) uint8 array
         Fascicles.
     texture, lattice, blend
-        Scatterers (2, 4 * 32 * 512) float32; four lattices (4, 3, 4) float64 from mm RAS to steps of the texture, their shares (4,).
+        Scatterers of `scatter.gather`; four lattices (4, 3, 4) float64 from mm RAS to steps of the texture, their shares (4,).
     weight, flat_weight : (planes, nodes) float32 arrays
         Of the planes for scatterers and for borders.
     spread : (nodes,) float32 array
@@ -188,15 +144,12 @@ def sound_beams(
     used = 1
     while used < LATTICES and blend[used] > F(0.023):
         used += 1
+    flat, counts = bricks.reshape(-1), bricks.shape
     for i in prange(lines):
-        gradient = np.empty(3, dtype=np.float32)
-        place, height = np.empty((LATTICES, nodes), dtype=np.int32), np.empty((LATTICES, nodes), dtype=np.int32)
+        place, height = np.empty(nodes, dtype=np.int32), np.empty(nodes, dtype=np.int32)
         loud, cuts = np.empty(nodes, dtype=np.float32), np.empty(nodes, dtype=np.float32)
-        index, noise = np.empty(samples, dtype=np.uint32), np.empty((2, samples), dtype=np.float32)
-        base, step = np.empty((LATTICES, 3), dtype=np.float64), np.empty((LATTICES, 3), dtype=np.float64)
-        for q in range(LATTICES):
-            for axis in range(3):
-                step[q, axis] = lattice[q, axis, 0] * way[i, 0] + lattice[q, axis, 1] * way[i, 1] + lattice[q, axis, 2] * way[i, 2]
+        index, both = np.empty(nodes, dtype=np.uint16), np.empty(nodes, dtype=np.uint32)
+        noise, spots = np.empty((2, STEP, nodes), dtype=np.float32), np.empty((3, nodes), dtype=np.float32)
         for s in range(samples):
             real[i, s], imaginary[i, s] = F(0.0), F(0.0)
         first_bone[i] = F(1e9)
@@ -205,9 +158,6 @@ def sound_beams(
         for e in range(planes):
             h, deep = skin[i, e], bone[i, e]
             ox, oy, oz = origin[i, e, 0], origin[i, e, 1], origin[i, e, 2]
-            for q in range(LATTICES):
-                for axis in range(3):
-                    base[q, axis] = lattice[q, axis, 0] * ox + lattice[q, axis, 1] * oy + lattice[q, axis, 2] * oz + lattice[q, axis, 3]
             contact = h <= gel_mm
             stretch = (deep - h) / deep if h < 0 else F(1.0)
             strength = F(1.0)
@@ -263,7 +213,7 @@ def sound_beams(
                     if safe > 0:
                         label, depth = label_before, safe
                     else:
-                        label, depth = read_volume(bricks, vx, vy, vz, gradient)
+                        label, depth = read_volume(flat, counts, vx, vy, vz)
                         known = True
                         if label == 0:
                             label = int(special[5]) if rest > h + F(0.4) else 1
@@ -279,7 +229,7 @@ def sound_beams(
                     if tissue != special[2]:
                         vessel[i, n, 0] += flat_weight[e, n]
                 elif label < special[6]:
-                    cell = _nearest_cell(bricks, vx, vy, vz)
+                    cell = nearest_cell(flat, counts, vx, vy, vz)
                     level *= connective[tissue, (cell >> 16) & 255]
                     if anisotropy[tissue, 255] < F(0.99):
                         if n & 1 == 0 or tissue != tissue_before:
@@ -307,13 +257,11 @@ def sound_beams(
                     else:
                         if not known_before:
                             mx, my, mz = px - (rest - rest_before) * way[i, 0], py - (rest - rest_before) * way[i, 1], pz - (rest - rest_before) * way[i, 2]
-                            other, depth_before = read_volume(
-                                bricks, (mx - low[0]) * inverse, (my - low[1]) * inverse, (mz - low[2]) * inverse, gradient
-                            )
+                            other, depth_before = read_volume(flat, counts, (mx - low[0]) * inverse, (my - low[1]) * inverse, (mz - low[2]) * inverse)
                             if other != label_before:
                                 depth_before = F(0.0)
                         if not known:
-                            other, depth = read_volume(bricks, vx, vy, vz, gradient)
+                            other, depth = read_volume(flat, counts, vx, vy, vz)
                         cut = depth_before / max(depth_before + depth, F(1e-4))
                     cut = min(max(cut, F(0.0)), F(1.0))
                     r = reflect[t_before, tissue]
@@ -332,12 +280,12 @@ def sound_beams(
                         else:
                             spot = (cut - F(1.0)) * (rest - rest_before)
                             cx, cy, cz = px + spot * way[i, 0], py + spot * way[i, 1], pz + spot * way[i, 2]
-                            read_volume(bricks, (cx - low[0]) * inverse, (cy - low[1]) * inverse, (cz - low[2]) * inverse, gradient)
-                            ga = gradient[0] * way[i, 0] + gradient[1] * way[i, 1] + gradient[2] * way[i, 2]
-                            gg = gradient[0] * gradient[0] + gradient[1] * gradient[1] + gradient[2] * gradient[2]
-                            flat = max(gg - ga * ga, F(0.0))
+                            g0, g1, g2 = slope_at(flat, counts, (cx - low[0]) * inverse, (cy - low[1]) * inverse, (cz - low[2]) * inverse)
+                            ga = g0 * way[i, 0] + g1 * way[i, 1] + g2 * way[i, 2]
+                            gg = g0 * g0 + g1 * g1 + g2 * g2
+                            side = max(gg - ga * ga, F(0.0))
                             ga *= stretch if true_z < deep else F(1.0)
-                            cosine = abs(ga) / max(np.sqrt(ga * ga + flat), F(1e-9))
+                            cosine = abs(ga) / max(np.sqrt(ga * ga + side), F(1e-9))
                         kappa = diffuse[t_before, tissue]
                         sine = min(max(F(1.0) - cosine * cosine, F(0.0)), F(1.0))
                         echo = r * strength * (mirror[int(sine * F(1023.0))] + kappa) / (F(1.0) + kappa)
@@ -352,19 +300,9 @@ def sound_beams(
                     mean_loss = loss_before * cut + loss * (F(1.0) - cut)
                 else:
                     after, mean_loss = F(1.0), F(0.5) * (loss_before + loss)
-                for q in range(used):
-                    row, column, along = base[q, 1] + rest * step[q, 1], base[q, 0] + rest * step[q, 0], base[q, 2] + rest * step[q, 2]
-                    if moved:
-                        dx, dy, dz2 = px - (ox + rest * way[i, 0]), py - (oy + rest * way[i, 1]), pz - (oz + rest * way[i, 2])
-                        row += lattice[q, 1, 0] * dx + lattice[q, 1, 1] * dy + lattice[q, 1, 2] * dz2
-                        column += lattice[q, 0, 0] * dx + lattice[q, 0, 1] * dy + lattice[q, 0, 2] * dz2
-                        along += lattice[q, 2, 0] * dx + lattice[q, 2, 1] * dy + lattice[q, 2, 2] * dz2
-                    r0, c0 = np.int64(np.floor(row)), np.int64(np.floor(column))
-                    # beyond the texture's width it goes on at another height, so that nothing is seen to repeat
-                    jump = ((r0 >> ELEVATION_BITS) * 0x27D4EB2F ^ (c0 >> LATERAL_BITS) * 0x165667B1) * 0x2545F491
-                    place[q, n] = np.int32(((r0 & ELEVATION_MASK) << (AXIAL_BITS + LATERAL_BITS)) | ((c0 & LATERAL_MASK) << AXIAL_BITS))
-                    place[q, n] |= np.int32((jump >> 12) & AXIAL_MASK) << 20
-                    height[q, n] = np.int32(np.int64(along * FIXED))
+                spots[0, n], spots[1, n], spots[2, n] = rest * way[i, 0], rest * way[i, 1], rest * way[i, 2]
+                if moved:
+                    spots[0, n], spots[1, n], spots[2, n] = px - ox, py - oy, pz - oz
                 if n > 0:
                     strength *= _db(-mean_loss * node_mm) * after
                 loud[n], cuts[n] = level * strength * weight[e, n], cut
@@ -378,7 +316,9 @@ def sound_beams(
                 if strength < F(1e-5):
                     break
                 true_z += node_mm * (speed[tissue] if true_speed > 0 else F(1.0))
-            _scatter(real, imaginary, i, last, loud, cuts, place, height, blend, used, texture, index, noise)
+            scatter(
+                real, imaginary, i, last, loud, cuts, spots, ox, oy, oz, texture, lattice, blend, used, place, height, index, both, noise
+            )  # fmt: skip
             # what the probe's own face and a gap of air send back
             if e == centre_plane:
                 ringing = ladder_level if contact else F(6.0) * ladder_level

@@ -120,7 +120,7 @@ def find_echoes(
         contact.bone_mm, count, spans, edges, packed, rods.across.astype(np.float32),
         (table.first_strand + rods.owner).astype(np.int32), table.tissue_of, table.amplitude, table.loss_square, table.loss_along,
         table.speed, table.connective, table.anisotropy, table.bony, table.reflect, table.through, table.diffuse, table.special,
-        fascicles(), texture(settings.seed), turn, blend, weight, flat, spread(settings).border_gain, pool, _drag(needle),
+        fascicles(), _packed_texture(settings.seed), turn, blend, weight, flat, spread(settings).border_gain, pool, _drag(needle),
         _numbers(settings), _mirror(), _blot(), real, imaginary, seen, bone, vessel,
     )  # fmt: skip
     if needle is not None:
@@ -298,6 +298,14 @@ def _blot() -> Floats:
     taps = np.arange(7) - 3
     grain = float(scanner_table()["grain"]["axial_samples"])
     return np.exp(-0.5 * ((taps[None] - offset[:, None]) / grain) ** 2).astype(np.float32)
+
+
+@cache
+def _packed_texture(seed: int) -> NDArray[np.uint32]:
+    """Scatterers as the compiled loops read them."""
+    from sim.ultrasound.scatter import packed
+
+    return packed(texture(seed))
 
 
 @cache
