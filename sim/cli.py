@@ -184,6 +184,9 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     made["bench"].add_argument("--scenario", default="gon-path", metavar="NAME", help="scenario that is rendered")
     made["bench"].add_argument("--size", default="1920x1080", metavar="WxH", help="pixels")
     made["bench"].add_argument("--repeat", type=int, default=3, metavar="N", help="the median of N runs is told")
+    made["bench"].add_argument("--quick", action="store_true", help="ultrasound: fewer frames, no comparison of images")
+    parts = ["frames", "start", "growth", "triangles", "simus"]
+    made["bench"].add_argument("--part", action="append", choices=parts, help="ultrasound: only this part; may be repeated")
     for name, each in made.items():
         each.add_argument("--json", action="store_true", help="answer for a program")
         if name in ("render", "sheets", "build", "scan"):

@@ -48,13 +48,14 @@ sim.lettering sim.page sim.labels sim.ink sim.anchors sim.overlay
 sim.ultrasound.colours sim.ultrasound.readout sim.ultrasound.screen_layout sim.ultrasound.outlines sim.ultrasound.boxes
 sim.ultrasound.naming sim.ultrasound.screen
 sim.insets sim.stills sim.film_files
+sim.sonoanatomy
 sim.reference_atlas sim.sheet_layers sim.sheets
 sim.release sim.rendering sim.progress sim.doctor sim
 sim.commands sim.commands.faults sim.commands.sizes sim.commands.render sim.commands.sheets sim.commands.listing
 sim.commands.reference sim.commands.population
-sim.commands.validate
+sim.commands.physics sim.commands.validate
 sim.commands.scan
-sim.commands.build sim.commands.doctor sim.commands.bench_ultrasound sim.commands.bench sim.cli sim.__main__
+sim.commands.build sim.commands.doctor sim.commands.bench_simus sim.commands.bench_ultrasound sim.commands.bench sim.cli sim.__main__
 """
 ORDER = tuple(ORDER_TEXT.split())
 

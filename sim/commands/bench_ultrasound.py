@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     answer: Row = {"cores": os.cpu_count(), "load": load, "repeat": args.repeat, "quick": quick}
     for name in parts:
         times = 1 if name in ("triangles", "simus") else args.repeat  # minutes each
-        answer |= {name: _middle([PARTS[name][0](quick) for _ in range(times)])}
+        answer[name] = _middle([PARTS[name][0](quick) for _ in range(times)])
         if not args.json:
             print(*PARTS[name][1](answer[name]), sep="\n", flush=True)
     if args.json:
@@ -233,8 +233,7 @@ def _fresh(part: str, **told: Any) -> Row:
     done = subprocess.run([sys.executable, "-c", CHILD, part, json.dumps(told)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise ImportError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}")
-    row: Row = json.loads(done.stdout.strip().splitlines()[-1])
-    return row
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 def _middle(rows: list[Any]) -> Any:
@@ -244,8 +243,7 @@ def _middle(rows: list[Any]) -> Any:
         return {k: _middle([r[k] for r in rows]) for k in first}
     if isinstance(first, list):
         return [_middle(list(each)) for each in zip(*rows, strict=True)]
-    number = isinstance(first, int | float) and not isinstance(first, bool)
-    return round(statistics.median(rows), 3) if number else first
+    return round(statistics.median(rows), 3) if type(first) in (int, float) else first
 
 
 def _frames(quick: bool) -> Row:
@@ -283,10 +281,8 @@ def _start_told(row: Row) -> list[str]:
 def _growth_told(row: Row) -> list[str]:
     grid = [f"  {a}x{b}x{c}: {ms:.1f} ms" for a, b, c, ms in row["rows"]]
     each = ", ".join(f"{k} {row[f'of_{k}']:.2f}" for k in ("lines", "samples", "planes"))
-    return [
-        f"time grows with (lines x samples x planes) to the power {row['exponent']:.2f} ({each})",
-        f"straight line: {row['fixed_ms']:.1f} ms + {row['ns_per_sample']:.1f} ns a sample, R2 {row['r2']:.3f}", *grid,
-    ]  # fmt: skip
+    line = f"straight line: {row['fixed_ms']:.1f} ms + {row['ns_per_sample']:.1f} ns a sample, R2 {row['r2']:.3f}"
+    return [f"time grows with (lines x samples x planes) to the power {row['exponent']:.2f} ({each})", line, *grid]
 
 
 def _triangles_told(row: Row) -> list[str]:
@@ -294,9 +290,7 @@ def _triangles_told(row: Row) -> list[str]:
     return [f"{told}: ratio {row['ratio']:.2f} (voxels of the coarse copy, built once, {row['built_s']:.0f} s)"]
 
 
-CHILDREN: dict[str, Callable[..., Row]] = {
-    "frames": frames, "start": start, "growth": growth, "triangles": triangles, "simus": simus, "check": check,
-}  # fmt: skip
+CHILDREN: dict[str, Callable[..., Row]] = {f.__name__: f for f in (frames, start, growth, triangles, simus, check)}
 PARTS: dict[str, tuple[Callable[[bool], Row], Callable[[Row], list[str]]]] = {
     "frames": (_frames, _frames_told),
     "start": (_start, _start_told),

@@ -14,8 +14,7 @@ from numba import njit, prange
 from sim.ultrasound.beams import STEP, F, nearest_cell, read_volume, slope_at
 from sim.ultrasound.scatter import scatter
 
-
-LATTICES = 4
+LATTICES = 4  # at most
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
@@ -162,7 +161,7 @@ def sound_beams(
             stretch = (deep - h) / deep if h < 0 else F(1.0)
             strength = F(1.0)
             true_z, span, safe, last = F(0.0), 0, F(0.0), 0
-            label_before, depth_before, level_before = 0, F(0.0), F(0.0)
+            label_before, depth_before = 0, F(0.0)
             rod_before = -1
             rest_before = h if h < 0 else F(0.0)
             loss_before, known_before = F(0.0), False
@@ -311,7 +310,7 @@ def sound_beams(
                         share = F(s) * F(1.0 / STEP)
                         seen[i, (n - 1) * STEP + s] = label if (cut >= 0 and share >= cut) else label_before
                 last = n
-                label_before, depth_before, level_before, rod_before = label, depth, level, rod
+                label_before, depth_before, rod_before = label, depth, rod
                 rest_before, loss_before, known_before = rest, loss, known
                 if strength < F(1e-5):
                     break

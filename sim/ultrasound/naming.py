@@ -161,6 +161,17 @@ class _Ground:
             mask[np.abs(self.in_rows - row).argmin(), np.abs(self.in_columns - column).argmin()] = True
         return mask
 
+    def _main_part(self, mask: Mask) -> Mask:
+        """Of a strand that is cut more than once, the part nearest to the image's middle line: what the view is meant to show."""
+        from scipy.ndimage import center_of_mass, label
+
+        parts, count = label(mask, np.ones((3, 3)))
+        if count < 2:
+            return mask
+        middle = np.flatnonzero(self.in_columns >= 0).mean()
+        away = [abs(c - middle) for _, c in center_of_mass(mask, parts, range(1, count + 1))]
+        return np.asarray(parts == 1 + int(np.argmin(away)))
+
     def _cost(self, labels: NDArray[np.integer], grey: Array) -> Array:
         """What a text that covers a cell costs: borders and bright echoes more than quiet ground."""
         cost = np.full((self.rows, self.columns), COST_AWAY)
@@ -224,7 +235,7 @@ class _Ground:
         """The best place beside the structure whose line meets nothing."""
         from scipy.ndimage import distance_transform_edt
 
-        own = self.masks[seen.key]
+        own = self._main_part(self.masks[seen.key]) if seen.is_small else self.masks[seen.key]
         deep = distance_transform_edt(np.pad(own, 1))[1:-1, 1:-1]
         core = deep >= min(CORE_SHARE * deep.max(), CORE_EM * self.size / self.cell)
         far, nearest = distance_transform_edt(~core, return_indices=True)

@@ -85,7 +85,7 @@ def gather(texture: Any, place: Any, height: Any, last: int, weight: float, inde
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _level(a: float, b: float, cut: float, s: int) -> float:
-    """Loudness at the s-th sample after a node: it runs evenly, or jumps at a border (its share `cut` of the way; below 0: none)."""
+    """Loudness at the s-th sample after a node: it runs evenly, or jumps at a border (`cut`, share of the way; below 0: none)."""
     share = F(s) * F(1.0 / STEP)
     jump = F(1.0) if share >= cut else F(0.0)
     return a + (share if cut < 0 else jump) * (b - a)
