@@ -90,7 +90,7 @@ def test_pulse_is_as_long_as_pymust_says_and_longer_in_a_narrow_band() -> None:
     model = probe_model("linear-11-5")
     assert axial_fwhm_mm(model, 7.6) == pytest.approx(0.184, abs=0.001)
     narrow = replace(model, bandwidth=0.2)
-    assert axial_fwhm_mm(narrow, 7.6) == pytest.approx(0.44 * 1.54 / (0.2 * 7.6))
+    assert axial_fwhm_mm(narrow, 7.6) == pytest.approx(0.70 * 1.54 / (0.2 * 7.6))
 
 
 def test_aperture_grows_with_depth_until_the_probe_ends() -> None:

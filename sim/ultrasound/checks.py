@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meshes._check import check_choice
 from sim.ultrasound import checks_angles, checks_beam, checks_behaviour, checks_geometry, checks_levels, checks_needle, checks_speckle
@@ -99,19 +100,22 @@ def measure_of(name: str) -> Measure:
 
 
 def figure(row: Mapping[str, Any], values: float | Sequence[float]) -> Figure:
-    """Return a row as measured: of several values the one that lies furthest out of the window, or nearest to its edge, counts."""
+    """Return a row as measured: of several values the one that is worst by its window counts."""
     low, high = float(row["low"]), float(row["high"])
-    value = worst(np.atleast_1d(np.asarray(values, dtype=np.float64)), low, high)
+    value = worst(np.atleast_1d(np.asarray(values, dtype=np.float64)), low, high, float(row["target"]))
     return Figure(
         row["id"], row["text"], value, low, high, row["unit"], low <= value <= high, tuple(row["sources"]), row["evidence"], row.get("miss", "")
     )  # fmt: skip
 
 
-def worst(values: np.ndarray[Any, np.dtype[np.float64]], low: float, high: float) -> float:
-    """Return the value (of n) with the least room to the edge of a window; NaN if any is not a number."""
+def worst(values: NDArray[np.float64], low: float, high: float, target: float) -> float:
+    """Return the value (of n) that uses up most of the way from the target to the window's edge on its side; NaN if any is not a number."""
     if not len(values) or not np.isfinite(values).all():
         return math.nan
-    return float(values[np.argmin(np.minimum(values - low, high - values))])
+    away = np.abs(values - target)
+    room = np.where(values < target, target - low, high - target)
+    used = np.where(away == 0, 0.0, away / np.maximum(room, 1e-9))
+    return float(values[np.argmax(used)])
 
 
 def report(figures: Sequence[Figure]) -> str:

@@ -104,7 +104,7 @@ def nerve_loss_db(tilt_deg: float) -> list[float]:
     return out
 
 
-def fibre_length_ratio(seeds: int = 24) -> list[float]:
+def fibre_length_ratio(seeds: int = 16) -> list[float]:
     """Return the correlation length of muscle's texture along its fibres over that across them.
 
     The bundles are those of the anatomy's voxels. Speckle has a length of its own, the beam's, and is averaged out over seeds first;
@@ -114,7 +114,7 @@ def fibre_length_ratio(seeds: int = 24) -> list[float]:
     return [along / across]
 
 
-def texture_length_mm(way: str, seeds: int = 24) -> float:
+def texture_length_mm(way: str, seeds: int = 16) -> float:
     """Return the full width at half height, mm, of the correlation along the face of muscle's texture, fibres along `way`."""
     pose, phantom = muscle_texture(way)
     scanner = clean(phantom)

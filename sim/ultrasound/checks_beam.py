@@ -63,7 +63,7 @@ def slice_ratio(depth_mm: float, probe: str, mhz: float, reference_mm: float) ->
     """Return the width of a point's echo swept square to the image, over a reference, mm."""
     pose = orientations()[2]
     scanner = clean(uniform(pose, bath()), probe=probe, frequency_mhz=mhz)
-    s, y = scanner.settings, np.linspace(-4.0, 4.0, 81)
+    s, y = scanner.settings, np.linspace(-4.0, 4.0, 33)
     x = places(s)[s.lines // 2]
     peaks = [levels(scanner.echoes(pose, targets=wires(pose, [x, v, depth_mm])), s).max() for v in y]
     profile = np.array(peaks)

@@ -17,7 +17,7 @@ from sim.ultrasound.settings import Settings
 from sim.ultrasound.tissues import tissue
 
 Array = NDArray[np.float64]
-SEEDS = 12
+SEEDS = 8
 CORE = 0.7  # of a radius: what is measured of a round target, clear of its edge
 GROUND_MM = (1.5, 4.0)  # ring round a target that stands for its ground, from its edge
 BINS = 64  # of grey, for the overlap of two histograms

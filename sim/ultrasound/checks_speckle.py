@@ -87,7 +87,7 @@ def correlation(power: NDArray[np.floating], axis: str) -> Array:
 
 
 def motion(axis: str, move: str) -> list[float]:
-    """Return how alike the envelopes before and after a motion are, for each orientation; the least of six places.
+    """Return how alike the envelopes before and after a motion are, for each orientation; the least of four places.
 
     Parameters
     ----------
@@ -103,8 +103,9 @@ def motion(axis: str, move: str) -> list[float]:
         way = {"lateral": pose.lateral, "axial": pose.axis, "elevation": pose.elevation}[axis]
         far = 0.02 if move == "small" else one_cell_mm(s, axis)
         found = []
-        for place in range(6):
-            first = replace(pose, centre_mm=pose.centre_mm - GAP_MM * pose.axis + (0.31 * place - 0.8) * pose.lateral + 0.17 * place * pose.elevation)
+        for place in range(4):
+            aside = (0.31 * place - 0.8) * pose.lateral + 0.17 * place * pose.elevation
+            first = replace(pose, centre_mm=pose.centre_mm - GAP_MM * pose.axis + aside)
             second = replace(first, centre_mm=first.centre_mm + far * way)
             found.append(alike(*(np.sqrt(powers(scanner, p)[part]) for p in (first, second))))
         out.append(min(found) if move == "small" else float(np.mean(found)))

@@ -84,7 +84,7 @@ def gather(texture: Any, place: Any, height: Any, last: int, weight: float, inde
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _level(a: float, b: float, cut: float, s: int) -> float:
+def _level(a: float, b: float, cut: float, s: int) -> Any:
     """Loudness at the s-th sample after a node: it runs evenly, or jumps at a border (`cut`, share of the way; below 0: none)."""
     share = F(s) * F(1.0 / STEP)
     jump = F(1.0) if share >= cut else F(0.0)
