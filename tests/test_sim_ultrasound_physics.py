@@ -23,7 +23,7 @@ def rows() -> Iterator[Any]:
         yield pytest.param(name, marks=[pytest.mark.slow] if row.get("slow") else [])
 
 
-@pytest.mark.parametrize("name", rows())
+@pytest.mark.parametrize("name", list(rows()))
 def test_row(name: str) -> None:
     found = run_check(name)
     if found.miss:
@@ -80,7 +80,7 @@ def test_a_test_of_a_law_wants_enough_samples() -> None:
 
 
 def test_widths_of_a_known_peak() -> None:
-    at = np.arange(41) - 20.3
+    at = np.arange(41, dtype=np.float64) - np.float64(20.3)
     assert checks_tools.width_at(-6.0206 * (at / 4) ** 2, 20) == pytest.approx(8.0, abs=1e-6)
     assert math.isnan(checks_tools.width_at(-0.001 * at**2, 20))
     lags = np.exp(-0.5 * (np.arange(20) / 3.0) ** 2)

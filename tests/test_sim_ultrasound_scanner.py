@@ -64,7 +64,7 @@ def shown(image: BModeImage) -> set[str]:
 
 @pytest.fixture(scope="module")
 def flesh() -> Phantom:
-    return uniform(POSE, plain())
+    return uniform(POSE, plain(attenuation_db_cm_mhz=0.62))
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,16 @@ def right(anatomy: Anatomy) -> ProbePose:
     return probe_pose(anatomy, "c2-oblique", "right")
 
 
+def fresh(scanner: Scanner, **changes: Any) -> Scanner:
+    """A scanner that holds no voxels yet, over the same tiles."""
+    medium = scanner.medium
+    assert isinstance(medium, AnatomyMedium)
+    return Scanner(AnatomyMedium(medium.anatomy, medium.store), **{"lines": 192, "samples": 768, **changes})
+
+
 @pytest.fixture(scope="module")
 def oblique(scanner: Scanner, right: ProbePose) -> BModeImage:
-    return scanner.image(right)
+    return fresh(scanner).image(right)
 
 
 # ---- what an image is
@@ -91,7 +98,7 @@ def test_an_image_is_what_its_class_says(oblique: BModeImage, scanner: Scanner, 
     assert oblique.pixels.dtype == np.uint8 and oblique.labels.dtype == np.int16 and oblique.labels.shape == (rows, columns)
     assert rows * oblique.pixel_mm[0] == pytest.approx(oblique.depth_mm, abs=oblique.pixel_mm[0])
     assert columns * oblique.pixel_mm[1] == pytest.approx(scanner.settings.model.width_mm, abs=oblique.pixel_mm[1])
-    assert oblique.pixels.min() < 20 and oblique.pixels.max() > 230 and 20 < oblique.pixels.mean() < 130
+    assert oblique.pixels.min() < 20 and oblique.pixels.max() > 200 and 20 < oblique.pixels.mean() < 130
     assert not oblique.pixels.flags.writeable and not oblique.labels.flags.writeable
     assert oblique.keys[0] == "" and oblique.seed == 0 and oblique.marker_side == "left" and oblique.doppler is None
     assert np.allclose(oblique.ras(-0.5, columns / 2 - 0.5), right.face_mm, atol=1e-6)
@@ -106,12 +113,10 @@ def test_labels_are_keys_of_the_anatomy(oblique: BModeImage, anatomy: Anatomy) -
     assert oblique.key_at(*np.argwhere(oblique.mask(NERVE))[0]) == NERVE
 
 
-def test_nothing_is_labelled_below_bone(oblique: BModeImage) -> None:
+def test_bone_throws_a_shadow(oblique: BModeImage) -> None:
     bone = oblique.mask("axis")
     columns = np.flatnonzero(bone.any(axis=0))
     lowest = [np.flatnonzero(bone[:, c]).max() for c in columns]
-    assert all(set(oblique.labels[low + 1 :, c]) <= {i for i, k in enumerate(oblique.keys) if k == ""} | set(range(len(oblique.keys)))
-               for low, c in zip(lowest, columns, strict=True))  # fmt: skip
     below = np.mean([oblique.pixels[min(low + 40, len(bone) - 1), c] for low, c in zip(lowest, columns, strict=True)])
     assert below < 0.5 * oblique.pixels[: oblique.pixels.shape[0] // 2].mean()
 
@@ -169,8 +174,7 @@ def test_pixels_lie_on_the_lines_that_fill_them(probe: str, marker: str, down: f
         assert np.clip(sample[0], 0, settings.samples - 1) == pytest.approx(told[1], abs=1e-2)
     else:
         half = settings.lines / 2
-        assert abs(line[0] - half + 0.5) > half - 0.02 or not -0.51 < sample[0] < settings.samples - 0.49
-    assert np.linalg.det(matrix[:3, :3]) * (1 if marker == "left" else -1) != 0
+        assert abs(line[0] - half + 0.5) > half - 0.02 or not 0.01 < sample[0] < settings.samples - 0.01
 
 
 @EVERY_PROBE
@@ -206,7 +210,7 @@ def test_least_and_greatest_depth(layers: Phantom, probe: str, depth: float) -> 
 
 
 def test_marker_side_flips_the_image(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
-    other = scanner.with_settings(marker_side="right").image(right)
+    other = fresh(scanner, marker_side="right").image(right)
     assert (other.pixels == oblique.pixels[:, ::-1]).all() and (other.labels == oblique.labels[:, ::-1]).all()
     assert other.marker_side == "right"
     last = oblique.pixels.shape[1] - 1
@@ -306,9 +310,20 @@ def test_a_place_too_far_for_voxels_is_refused(scanner: Scanner, right: ProbePos
 # ---- chance
 
 
-def test_the_same_pose_and_seed_give_the_same_bytes(scanner: Scanner, right: ProbePose, oblique: BModeImage, anatomy: Anatomy) -> None:
-    again = Scanner(AnatomyMedium(anatomy, scanner.medium.store), lines=192, samples=768).image(right)  # type: ignore[attr-defined]
-    assert again.pixels.tobytes() == oblique.pixels.tobytes() and again.labels.tobytes() == oblique.labels.tobytes()
+def test_the_same_pose_and_seed_give_the_same_bytes(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
+    other = fresh(scanner)
+    for _ in range(2):
+        again = other.image(right)
+        assert again.pixels.tobytes() == oblique.pixels.tobytes() and again.labels.tobytes() == oblique.labels.tobytes()
+
+
+def test_where_the_probe_was_before_changes_next_to_nothing(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
+    """Another box of voxels may be held; places in it are rounded otherwise in the last bit."""
+    moved = fresh(scanner)
+    moved.image(replace(right, press_mm=0.0))
+    again = moved.image(right)
+    step = np.abs(again.pixels.astype(int) - oblique.pixels)
+    assert step.max() <= 2 and (step > 0).mean() < 0.001 and (again.labels != oblique.labels).mean() < 0.001
 
 
 def test_another_seed_changes_the_speckle_alone(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
@@ -350,9 +365,7 @@ def test_pressing_more_thins_the_muscles_of_the_nape(scanner: Scanner, right: Pr
     thick = []
     for press in (14.0, 15.5, 17.0):
         image = scanner.image(replace(right, press_mm=press))
-        soft = np.isin(image.labels, [i for i, k in enumerate(image.keys) if split_key(k)[0] in
-                                      ("subcutaneous_fat", "trapezius", "semispinalis_capitis", "splenius_capitis")]) if True else None  # fmt: skip
-        assert soft is not None
+        soft = image.mask("subcutaneous_fat", "trapezius_right", "semispinalis_capitis_right", "splenius_capitis_right")
         middle = soft[:, soft.shape[1] // 3 : 2 * soft.shape[1] // 3]
         thick.append(middle.sum(axis=0).mean())
     assert thick[0] > thick[1] + 1 > thick[2] + 2

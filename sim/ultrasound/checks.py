@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes._check import check_choice
-from sim.ultrasound import checks_angles, checks_beam, checks_behaviour, checks_geometry, checks_levels, checks_needle, checks_speckle
+from sim.ultrasound import (
+    checks_angles,
+    checks_beam,
+    checks_behaviour,
+    checks_geometry,
+    checks_levels,
+    checks_needle,
+    checks_speckle,
+)
 
 Measure = Callable[..., float | Sequence[float]]
 MODULES = (checks_speckle, checks_beam, checks_levels, checks_geometry, checks_angles, checks_needle, checks_behaviour)
@@ -104,12 +112,13 @@ def figure(row: Mapping[str, Any], values: float | Sequence[float]) -> Figure:
     low, high = float(row["low"]), float(row["high"])
     value = worst(np.atleast_1d(np.asarray(values, dtype=np.float64)), low, high, float(row["target"]))
     return Figure(
-        row["id"], row["text"], value, low, high, row["unit"], low <= value <= high, tuple(row["sources"]), row["evidence"], row.get("miss", "")
+        row["id"], row["text"], value, low, high, row["unit"], low <= value <= high, tuple(row["sources"]), row["evidence"],
+        row.get("miss", ""),
     )  # fmt: skip
 
 
 def worst(values: NDArray[np.float64], low: float, high: float, target: float) -> float:
-    """Return the value (of n) that uses up most of the way from the target to the window's edge on its side; NaN if any is not a number."""
+    """Return the value (of n) that uses up most of the way from target to edge; NaN if any is no number."""
     if not len(values) or not np.isfinite(values).all():
         return math.nan
     away = np.abs(values - target)
@@ -123,8 +132,8 @@ def report(figures: Sequence[Figure]) -> str:
     good = sum(f.inside for f in figures)
     lines = [
         "# The ultrasound against physics", "",
-        f"{good} of {len(figures)} checks lie in their windows. Each is measured on a phantom with exact answers; where the result may depend",
-        "on how the probe is turned, or on where a point lies between two lines, the worst of several counts. Made by", "",
+        f"{good} of {len(figures)} checks lie in their windows. Each is measured on a phantom with exact answers; where the result may",
+        "depend on how the probe is turned, or on where a point lies between two lines, the worst of several counts. Made by", "",
         "    inion validate --ultrasound -o docs/ultrasound-validation.md", "",
         "Windows are those of the table `sim/data/ultrasound_checks.toml`, which also says from where each comes.", "",
         "| check | measured | window | unit | inside | sources | evidence |", "|---|---:|---|---|---|---|---|",

@@ -21,8 +21,8 @@ SEEDS = 8
 def mirror_error_db(tilt_deg: float) -> list[float]:
     """Return the measured less the expected echo, dB, of a border tilted by an angle, both ways.
 
-    Expected is D = exp(-(angle / width)^2) beside the share that does not depend on the angle. The echo is its area along the beam:
-    across lines the beam smears a tilted border in depth, which lowers the peak and leaves the area.
+    Expected is D = exp(-(angle / width)^2) beside the share that does not depend on the angle. The echo is its area along the
+    beam: across lines the beam smears a tilted border in depth, which lowers the peak and leaves the area.
     """
     kappa = max(tissue("fat").diffuse_share, tissue("muscle").diffuse_share)
     expected = (np.exp(-((tilt_deg / border_width_deg()) ** 2)) + kappa) / (1 + kappa)
@@ -58,7 +58,7 @@ def border_level_db(over: Tissue, under: Tissue) -> float:
     pose = orientations()[1]
     quiet = [
         replace(t, key=name, backscatter_db=-200.0, attenuation_db_cm_mhz=0.0, attenuation_along_db_cm_mhz=0.0,
-                boundary_reflection=0.0)  # fmt: skip
+                boundary_reflection=0.0)
         for t, name in ((over, "over"), (under, "under"))
     ]
     scanner = clean(layered(pose, [(quiet[0], 0.0), (quiet[1], DEEP_MM)]))
@@ -107,8 +107,8 @@ def nerve_loss_db(tilt_deg: float) -> list[float]:
 def fibre_length_ratio(seeds: int = 16) -> list[float]:
     """Return the correlation length of muscle's texture along its fibres over that across them.
 
-    The bundles are those of the anatomy's voxels. Speckle has a length of its own, the beam's, and is averaged out over seeds first;
-    the picture is that of levels.
+    The bundles are those of the anatomy's voxels. Speckle has a length of its own, the beam's, and is averaged out over seeds
+    first; the picture is that of levels.
     """
     along, across = (texture_length_mm(way, seeds) for way in ("lateral", "elevation"))
     return [along / across]

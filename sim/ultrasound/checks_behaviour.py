@@ -28,7 +28,8 @@ KNOBS = {
 
 def muscle_like(loss: float | None = None) -> Phantom:
     """Return a block with muscle's level and loss, or another loss, under the second of the orientations."""
-    return uniform(orientations()[1], plain("ground", attenuation_db_cm_mhz=tissue("muscle").attenuation_db_cm_mhz if loss is None else loss))
+    swallowed = tissue("muscle").attenuation_db_cm_mhz if loss is None else loss
+    return uniform(orientations()[1], plain("ground", attenuation_db_cm_mhz=swallowed))
 
 
 def knob_step(knob: str) -> list[float]:
@@ -105,15 +106,16 @@ def not_numbers() -> list[float]:
     pose, wrong = orientations()[1], 0
     ground = plain("ground", attenuation_db_cm_mhz=0.5)
     phantoms = (
-        uniform(pose, ground), bone_plane(pose, 10.0, ground, tilt_deg=60.0), strand(pose, ground, "nerve", 3.0, 8.0, tilt_deg=20.0),
+        uniform(pose, ground), bone_plane(pose, 10.0, ground, tilt_deg=60.0),
+        strand(pose, ground, "nerve", 3.0, 8.0, tilt_deg=20.0),
         cylinders(pose, ground, [(plain("rod", backscatter_db=-200.0), 0.0, 15.0, 8.0)]),
     )  # fmt: skip
     ends = pose.ras_from_probe.apply(np.array([[12.0, 0.0, 1.0], [0.0, 0.0, 12.0]]))
-    scene = {
-        "needle": ScanNeedle(*ends, moved_mm=1.0), "injectate": Injectate(ends[1], pose.axis, 2.0), "targets": wires(pose, [[3.0, 0, 9.0]]),
-    }  # fmt: skip
+    needle, pool = ScanNeedle(ends[0], ends[1], moved_mm=1.0), Injectate(ends[1], pose.axis, 2.0)
+    points = wires(pose, [[3.0, 0, 9.0]])
     for probe in probes():
         for phantom in phantoms:
             for at in (pose, replace(pose, press_mm=4.0), replace(pose, centre_mm=pose.centre_mm - 8.0 * pose.axis)):
-                wrong += int((~np.isfinite(Scanner(phantom, probe=probe).echoes(at, **scene).levels_db)).sum())
+                found = Scanner(phantom, probe=probe).echoes(at, needle=needle, injectate=pool, targets=points)
+                wrong += int((~np.isfinite(found.levels_db)).sum())
     return [float(wrong)]

@@ -54,8 +54,8 @@ def _freedoms() -> tuple[ProbePose, ...]:
 def freedom_error_mm(marker_side: str = "left", flip: bool = False) -> list[float]:
     """Return how far points that lie still in the room lie from where the picture's own matrix puts them, mm.
 
-    The probe slides along and turns about each of its axes, both ways. For each pose a point is laid at a place of its plane, known
-    in the room; the bright spot of the picture goes through `ras_from_image`.
+    The probe slides along and turns about each of its axes, both ways. For each pose a point is laid at a place of its plane,
+    known in the room; the bright spot of the picture goes through `ras_from_image`.
 
     Parameters
     ----------
@@ -120,14 +120,15 @@ def labels_sided(marker_side: str) -> list[float]:
 
 
 def fat_shift_mm(thick_mm: float = 5.0, true_speed: bool = True) -> list[float]:
-    """Return how much deeper a bone looks below fat than below tissue of the speed that scanners assume, mm, for each orientation."""
+    """Return how much deeper a bone looks below fat than below tissue of 1540 m/s, mm, for each orientation."""
     out = []
     other = plain("other", backscatter_db=-200.0, sound_speed_m_s=1540.0)
     fat = plain("fatty", "fat", backscatter_db=-200.0)
     for pose in orientations():
         found = []
         for slab in (fat, replace(other, key="same")):
-            phantom = layered(pose, [(other, 0.0), (slab, 4.0), (replace(other, key="below"), 4.0 + thick_mm), (tissue("bone"), 20.0)])
+            below = replace(other, key="below")
+            phantom = layered(pose, [(other, 0.0), (slab, 4.0), (below, 4.0 + thick_mm), (tissue("bone"), 20.0)])
             scanner = clean(phantom, true_speed=true_speed)
             frame, z = levels(scanner.echoes(pose), scanner.settings), depths(scanner.settings)
             deep = between(scanner.settings, 15.0, 25.0)

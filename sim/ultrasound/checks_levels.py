@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.ultrasound.checks_tools import EDGE_LINES, between, clean, db, depths, levels, places, powers
+from sim.ultrasound.checks_tools import EDGE_LINES, between, clean, db, depths, places, powers
 from sim.ultrasound.medium import Phantom
 from sim.ultrasound.phantoms import bone_plane, cylinders, orientations, plain, stepped_cysts, uniform, vessel
 from sim.ultrasound.poses import ProbePose
@@ -25,7 +25,7 @@ BINS = 64  # of grey, for the overlap of two histograms
 
 def mean_power(scanner: Scanner, pose: ProbePose, seeds: int = SEEDS) -> Array:
     """Return the power (lines, samples) averaged over seeds of the scatterers."""
-    return np.mean([powers(scanner.with_settings(seed=seed), pose) for seed in range(seeds)], axis=0)
+    return np.asarray(np.mean([powers(scanner.with_settings(seed=seed), pose) for seed in range(seeds)], axis=0))
 
 
 def slope_error(alpha: float, mhz: float, probe: str = "linear-12-3") -> list[float]:
@@ -58,7 +58,8 @@ def regions(settings: Settings, x_mm: float, deep_mm: float, wide_mm: float) -> 
     """Return the pixels (lines, samples) of a round target's core, and of the ground on either side at its depth."""
     x, z = places(settings)[:, None] - x_mm, depths(settings)[None] - deep_mm
     core = np.hypot(x, z) < CORE * wide_mm / 2
-    beside = (np.abs(z) < CORE * wide_mm / 2) & (np.abs(x) > wide_mm / 2 + GROUND_MM[0]) & (np.abs(x) < wide_mm / 2 + GROUND_MM[1])
+    out = np.abs(x) - wide_mm / 2
+    beside = (np.abs(z) < CORE * wide_mm / 2) & (out > GROUND_MM[0]) & (out < GROUND_MM[1])
     return core, beside
 
 
@@ -69,7 +70,7 @@ def contrast(power: Array, settings: Settings, x_mm: float, deep_mm: float, wide
 
 
 def vessel_contrast(diameter_mm: float) -> list[float]:
-    """Return the contrast of a vessel 15 mm deep in muscle against its ground, dB, with the receiver's noise, for each orientation."""
+    """Return the contrast of a vessel 15 mm deep in muscle, dB, with the receiver's noise, for each orientation."""
     return [contrast(p, s, 0.0, 15.0, diameter_mm) for p, s in vessel_frames(diameter_mm)]
 
 
@@ -110,11 +111,12 @@ def stepped_contrast(loss: float) -> list[float]:
 
 
 def shadow_below_muscle(depth_mm: float = 15.0) -> list[float]:
-    """Return how far the mean 6 to 10 mm below a cortex lies below muscle at that depth without bone, dB, for each orientation."""
+    """Return how far the mean 6 to 10 mm below a cortex lies below muscle without bone, dB, for each orientation."""
     out = []
     for pose in orientations():
         ground = plain("ground", attenuation_db_cm_mhz=tissue("muscle").attenuation_db_cm_mhz)
-        found = [db(_shadow(phantom, pose, depth_mm).mean()) for phantom in (uniform(pose, ground), bone_plane(pose, depth_mm, ground))]
+        pair = uniform(pose, ground), bone_plane(pose, depth_mm, ground)
+        found = [db(_shadow(phantom, pose, depth_mm).mean()) for phantom in pair]
         out.append(found[0] - found[1])
     return out
 
@@ -159,10 +161,3 @@ def enhancement_error(diameter_mm: float = 6.0) -> list[float]:
         out.append(found[0] - found[1] - expected)
     return out
 
-
-def noise_floor_db(settings: Settings) -> float:
-    """Return the mean level of the receiver's noise alone, dB."""
-    pose = orientations()[0]
-    silent = uniform(pose, plain("silent", backscatter_db=-200.0))
-    scanner = clean(silent, noise=True, probe=settings.probe)
-    return float(levels(scanner.echoes(pose), scanner.settings)[EDGE_LINES:-EDGE_LINES].mean())

@@ -89,7 +89,7 @@ def seen_share(angle_deg: float, echogenic: bool = False) -> float:
 
 
 def seen_share_falls() -> list[float]:
-    """Return the largest rise of the share that shows, from 20 to 65 degrees in steps of 15, plain; 0 or less if it only falls."""
+    """Return the largest rise of the share that shows, from 5 to 65 degrees in steps of 15, plain; at most 0 if it falls."""
     shares = np.array([seen_share(a) for a in (5.0, 20.0, 35.0, 50.0, 65.0)])
     return [float(np.diff(shares).max())]
 

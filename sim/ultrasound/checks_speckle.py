@@ -117,8 +117,9 @@ def one_cell_mm(settings: Settings, axis: str) -> float:
     model, at = settings.model, np.array([6.0, 12.0, 20.0, 34.0])
     if axis == "axial":
         return axial_fwhm_mm(model, settings.mhz)
-    law = lateral_fwhm_mm(model, settings.mhz, at, settings.focal_mm) if axis == "lateral" else elevation_fwhm_mm(model, settings.mhz, at)
-    return float(law.max())
+    if axis == "lateral":
+        return float(lateral_fwhm_mm(model, settings.mhz, at, settings.focal_mm).max())
+    return float(elevation_fwhm_mm(model, settings.mhz, at).max())
 
 
 def level_spread_db() -> list[float]:

@@ -36,7 +36,7 @@ def powers(scanner: Scanner, pose: ProbePose, **scene: Any) -> Array:
 
 def depths(settings: Settings) -> Array:
     """Return the depth (samples,) of each sample, mm."""
-    return (np.arange(settings.samples) + 0.5) * settings.sample_mm
+    return np.asarray((np.arange(settings.samples) + 0.5) * settings.sample_mm, dtype=np.float64)
 
 
 def places(settings: Settings) -> Array:
@@ -51,9 +51,9 @@ def between(settings: Settings, low_mm: float, high_mm: float) -> slice:
 
 
 def width_at(level_db: Array, middle: int, drop_db: float = 6.0206) -> float:
-    """Return the full width, in steps, of the peak of a profile (n,) near `middle`, where it is `drop_db` lower; NaN if it is cut off.
+    """Return the full width, in steps, of the peak of a profile (n,) near `middle`, where it is `drop_db` lower.
 
-    Between steps the level falls with the square of the way from the peak, as a Gaussian's does.
+    NaN if it is cut off. Between steps the level falls with the square of the way from the peak, as a Gaussian's does.
     """
     peak, top = _crest(level_db, middle)
     half = []

@@ -39,24 +39,26 @@ def _fibre_tilt(fibres: Any, x: float, y: float, z: float, way: Any, i: int) -> 
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _in_nerve(px: float, py: float, pz: float, rod: Any, across: Any, way: Any, i: int, pattern: Any, tissue: Any, anisotropy: Any) -> float:
+def _in_nerve(
+    px: float, py: float, pz: float, rods: Any, across: Any, r: int, way: Any, i: int, pattern: Any, amplitude: Any, anisotropy: Any, row: int
+) -> float:  # fmt: skip
     """Level of the echo within a nerve: dark fascicles in a bright sheath, and the loss by the nerve's tilt.
 
-    `tissue` holds the amplitudes of fascicle and sheath, `pattern` (64, 64) their places in a section of 4 mm.
+    `row` is the tissue of fascicles, the next one that of the sheath; `pattern` (64, 64) says where fascicles lie in a section of 4 mm.
     """
-    tx, ty, tz = rod[3] - rod[0], rod[4] - rod[1], rod[5] - rod[2]
+    tx, ty, tz = rods[r, 3] - rods[r, 0], rods[r, 4] - rods[r, 1], rods[r, 5] - rods[r, 2]
     length = max(np.sqrt(tx * tx + ty * ty + tz * tz), F(1e-6))
     tx, ty, tz = tx / length, ty / length, tz / length
-    wx, wy, wz = px - rod[0], py - rod[1], pz - rod[2]
-    u = wx * across[0] + wy * across[1] + wz * across[2]
-    bx, by, bz = ty * across[2] - tz * across[1], tz * across[0] - tx * across[2], tx * across[1] - ty * across[0]
-    v = wx * bx + wy * by + wz * bz
-    radius = F(0.5) * (rod[6] + rod[7])
+    wx, wy, wz = px - rods[r, 0], py - rods[r, 1], pz - rods[r, 2]
+    ax, ay, az = across[r, 0], across[r, 1], across[r, 2]
+    u = wx * ax + wy * ay + wz * az
+    v = wx * (ty * az - tz * ay) + wy * (tz * ax - tx * az) + wz * (tx * ay - ty * ax)
+    radius = F(0.5) * (rods[r, 6] + rods[r, 7])
     a, b = min(max(int(u * F(16.0) + F(32.0)), 0), 63), min(max(int(v * F(16.0) + F(32.0)), 0), 63)
-    rim = radius - np.sqrt(u * u + v * v) < F(0.22)
-    level = tissue[1] if (rim or pattern[a, b] == 0) else tissue[0]
-    along = abs(tx * way[i, 0] + ty * way[i, 1] + tz * way[i, 2])
-    return level * anisotropy[min(int(along * F(255.0)), 255)]
+    tilt = min(int(abs(tx * way[i, 0] + ty * way[i, 1] + tz * way[i, 2]) * F(255.0)), 255)
+    if radius - np.sqrt(u * u + v * v) < F(0.22):
+        return amplitude[row + 1] * anisotropy[row + 1, tilt]
+    return amplitude[row + 1 if pattern[a, b] == 0 else row] * anisotropy[row, tilt]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -70,6 +72,29 @@ def _strike(real: Any, i: int, at: float, echo: float, blot: Any) -> None:
         s = middle + tap - 3
         if s >= 0 and s < real.shape[1]:
             real[i, s] += echo * blot[phase, tap]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _smear(real: Any, i: int, at: float, half: float, echo: float, blot: Any) -> None:
+    """Add the echo of a border that runs obliquely through the thickness of a plane: spread over `half` samples to both sides."""
+    if half < F(0.75):
+        _strike(real, i, at, echo, blot)
+        return
+    count = min(int(F(2.0) * half + F(1.5)), 25)
+    each = echo / F(count) ** F(0.75)
+    for k in range(count):
+        _strike(real, i, at + half * (F(2.0) * F(k) / F(count - 1) - F(1.0)), each, blot)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _facing(nx: float, ny: float, nz: float, way: Any, i: int, elevation: Any, stretch: float) -> Any:
+    """How a border with the normal (nx, ny, nz) at rest meets a beam: cosine of its tilt, and its rise along the elevation, mm per mm."""
+    along = nx * way[i, 0] + ny * way[i, 1] + nz * way[i, 2]
+    side = max(nx * nx + ny * ny + nz * nz - along * along, F(0.0))
+    along *= stretch
+    cosine = abs(along) / max(np.sqrt(along * along + side), F(1e-9))
+    over = abs(nx * elevation[0] + ny * elevation[1] + nz * elevation[2])
+    return cosine, over / max(abs(along), F(0.2) * over + F(1e-9))
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
@@ -88,7 +113,7 @@ def sound_beams(
     tissue_of: Any, amplitude: Any, loss_square: Any, loss_along: Any, speed: Any, connective: Any, anisotropy: Any, bony: Any,
     reflect: Any, through: Any, diffuse: Any, special: Any, pattern: Any,
     texture: Any, lattice: Any, blend: Any, weight: Any, flat_weight: Any, spread: Any,
-    pool: Any, drag: Any, numbers: Any, mirror: Any, blot: Any, real: Any, imaginary: Any, seen: Any, first_bone: Any, vessel: Any,
+    pool: Any, drag: Any, elevation: Any, numbers: Any, mirror: Any, blot: Any, real: Any, imaginary: Any, seen: Any, first_bone: Any, vessel: Any,
 ) -> None:  # fmt: skip
     """Fill `real` and `imaginary` (lines, samples) with the complex echoes, before the beam's spread.
 
@@ -123,8 +148,11 @@ def sound_beams(
         Gain of borders that undoes what the beam's spread takes.
     pool, drag : float32 arrays
         Injectate and needle drag; see `scene`.
+    elevation : (3,) float32 array
+        Of the probe, RAS.
     numbers : float32 array
-        dz (mm), use of the true speed (0 or 1), longest gap of gel (mm); amplitudes of borders, of the skin's ladder, of bone's second echo.
+        dz (mm), use of the true speed (0 or 1), longest gap of gel (mm); amplitudes of borders, of the skin's ladder, of bone's second echo;
+        half the way between elevation planes (mm).
     mirror : (1024,) float32 array
         Echo of a smooth border by the square of the sine of its tilt.
     blot : (16, 7) float32 array
@@ -165,7 +193,7 @@ def sound_beams(
             rod_before = -1
             rest_before = h if h < 0 else F(0.0)
             loss_before, known_before = F(0.0), False
-            tilt, tissue_before = F(-1.0), -1
+            tilt, tissue_before, gap_before = F(-1.0), -1, F(1.0)
             shadowed = False
             for n in range(nodes):
                 rest = h + stretch * true_z if (h < 0 and true_z < deep) else true_z
@@ -173,9 +201,10 @@ def sound_beams(
                 if not shadowed and true_z > edges[i, e, 0]:
                     strength *= edges[i, e, 1]
                     shadowed = True
-                wet, moved = False, False
+                wet, moved, gap = False, False, F(1.0)
                 if pool[8] > 0:
                     away, half = _fluid(px, py, pz, pool)
+                    gap = abs(away) - half
                     if abs(away) < half:
                         wet = True
                     elif half > 0:
@@ -221,8 +250,7 @@ def sound_beams(
                 level, loss = amplitude[tissue], loss_square[tissue]
                 if rod >= 0:
                     if tissue == special[2]:
-                        pair = amplitude[special[2] : special[3] + 1]
-                        level = _in_nerve(px, py, pz, rods[rod], across[rod], way, i, pattern, pair, anisotropy[tissue])
+                        level = _in_nerve(px, py, pz, rods, across, rod, way, i, pattern, amplitude, anisotropy, tissue)
                     elif vessel[i, n, 1] < 0 or e == centre_plane:
                         vessel[i, n, 1] = rod
                     if tissue != special[2]:
@@ -231,7 +259,7 @@ def sound_beams(
                     cell = nearest_cell(flat, counts, vx, vy, vz)
                     level *= connective[tissue, (cell >> 16) & 255]
                     if anisotropy[tissue, 255] < F(0.99):
-                        if n & 1 == 0 or tissue != tissue_before:
+                        if (n & 1) == 0 or tissue != tissue_before:
                             tilt = _fibre_tilt(fibres, vx, vy, vz, way, i)
                             tissue_before = tissue
                         if tilt >= 0:
@@ -252,7 +280,7 @@ def sound_beams(
                         left = span - 1 if span > 0 else 0
                         cut = (spans[i, e, left, 1] - rest_before) / max(rest - rest_before, F(1e-6))
                     elif wet or label_before == special[1]:
-                        cut = F(0.5)
+                        cut = gap_before / (gap_before - gap) if gap != gap_before else F(0.5)
                     else:
                         if not known_before:
                             mx, my, mz = px - (rest - rest_before) * way[i, 0], py - (rest - rest_before) * way[i, 1], pz - (rest - rest_before) * way[i, 2]
@@ -265,36 +293,32 @@ def sound_beams(
                     cut = min(max(cut, F(0.0)), F(1.0))
                     r = reflect[t_before, tissue]
                     if r > 0:
-                        cosine = F(1.0)
+                        squeeze = stretch if true_z < deep else F(1.0)
                         if rod >= 0 or rod_before >= 0:
                             q = rod if rod >= 0 else rod_before
                             spot = rest_before + cut * (rest - rest_before)
                             wx, wy, wz = ox + spot * way[i, 0] - rods[q, 0], oy + spot * way[i, 1] - rods[q, 1], oz + spot * way[i, 2] - rods[q, 2]
                             tx, ty, tz = rods[q, 3] - rods[q, 0], rods[q, 4] - rods[q, 1], rods[q, 5] - rods[q, 2]
                             s = (wx * tx + wy * ty + wz * tz) / max(tx * tx + ty * ty + tz * tz, F(1e-9))
-                            wx, wy, wz = wx - s * tx, wy - s * ty, wz - s * tz
-                            cosine = abs(wx * way[i, 0] + wy * way[i, 1] + wz * way[i, 2]) / max(np.sqrt(wx * wx + wy * wy + wz * wz), F(1e-6))
+                            cosine, rise = _facing(wx - s * tx, wy - s * ty, wz - s * tz, way, i, elevation, squeeze)
                         elif wet or label_before == special[1]:
-                            cosine = abs(pool[3] * way[i, 0] + pool[4] * way[i, 1] + pool[5] * way[i, 2])
+                            cosine, rise = _facing(pool[3], pool[4], pool[5], way, i, elevation, F(1.0))
                         else:
                             spot = (cut - F(1.0)) * (rest - rest_before)
                             cx, cy, cz = px + spot * way[i, 0], py + spot * way[i, 1], pz + spot * way[i, 2]
                             g0, g1, g2 = slope_at(flat, counts, (cx - low[0]) * inverse, (cy - low[1]) * inverse, (cz - low[2]) * inverse)
-                            ga = g0 * way[i, 0] + g1 * way[i, 1] + g2 * way[i, 2]
-                            gg = g0 * g0 + g1 * g1 + g2 * g2
-                            side = max(gg - ga * ga, F(0.0))
-                            ga *= stretch if true_z < deep else F(1.0)
-                            cosine = abs(ga) / max(np.sqrt(ga * ga + side), F(1e-9))
+                            cosine, rise = _facing(g0, g1, g2, way, i, elevation, squeeze)
                         kappa = diffuse[t_before, tissue]
                         sine = min(max(F(1.0) - cosine * cosine, F(0.0)), F(1.0))
                         echo = r * strength * (mirror[int(sine * F(1023.0))] + kappa) / (F(1.0) + kappa)
                         echo *= flat_weight[e, n] * border_level * spread[n]
                         at = (F(n - 1) + cut) * F(STEP)
-                        _strike(real, i, at, echo, blot)
+                        half = rise * numbers[6] / dz
+                        _smear(real, i, at, half, echo, blot)
                         if bony[label] and first_bone[i] > F(1e8) and e == centre_plane:
                             first_bone[i] = at * dz
                         if bony[label] and skull_level > 0:
-                            _strike(real, i, F(2.0) * at, skull_level * echo * strength, blot)
+                            _smear(real, i, F(2.0) * at, F(2.0) * half, skull_level * echo * strength, blot)
                     after = through[t_before, tissue]
                     mean_loss = loss_before * cut + loss * (F(1.0) - cut)
                 else:
@@ -311,7 +335,7 @@ def sound_beams(
                         seen[i, (n - 1) * STEP + s] = label if (cut >= 0 and share >= cut) else label_before
                 last = n
                 label_before, depth_before, rod_before = label, depth, rod
-                rest_before, loss_before, known_before = rest, loss, known
+                rest_before, loss_before, known_before, gap_before = rest, loss, known, gap
                 if strength < F(1e-5):
                     break
                 true_z += node_mm * (speed[tissue] if true_speed > 0 else F(1.0))

@@ -100,7 +100,7 @@ def find_echoes(
     volume = medium.volume(*room)
     contact = find_surface(volume, table, start, way, settings)
     pool = _pool(injectate, pose, contact, b)
-    strands = pulsed(medium.strands.near(*room), time_s, rate_per_min, float(np.median(contact.stretch)))
+    strands = pulsed(medium.strands_in(volume).near(*room), time_s, rate_per_min, float(np.median(contact.stretch)))
     rods = _moved(strands, pool)
     packed = _packed_rods(rods)
     lines, samples, planes = settings.lines, settings.samples, settings.planes
@@ -121,7 +121,7 @@ def find_echoes(
         (table.first_strand + rods.owner).astype(np.int32), table.tissue_of, table.amplitude, table.loss_square, table.loss_along,
         table.speed, table.connective, table.anisotropy, table.bony, table.reflect, table.through, table.diffuse, table.special,
         fascicles(), _packed_texture(settings.seed), turn, blend, weight, flat, spread(settings).border_gain, pool, _drag(needle),
-        _numbers(settings), _mirror(), _blot(), real, imaginary, seen, bone, vessel,
+        pose.elevation.astype(np.float32), _numbers(settings), _mirror(), _blot(), real, imaginary, seen, bone, vessel,
     )  # fmt: skip
     if needle is not None:
         add_needle(real, imaginary, seen, needle, pose, settings, table, bone)
@@ -274,7 +274,9 @@ def _numbers(settings: Settings) -> Floats:
         10 ** (table["face"]["ladder_db"] / 20) if settings.face_echoes else 0.0,
         10 ** (table["face"]["skull_ladder_db"] / 20) if settings.face_echoes else 0.0,
     ]
-    return np.array([settings.sample_mm, float(settings.true_speed), settings.gap_mm, *levels], dtype=np.float32)
+    planes = beams(settings).planes_mm
+    half = float(planes[1] - planes[0]) / 2 if len(planes) > 1 else reference_slice_mm(settings) / 4
+    return np.array([settings.sample_mm, float(settings.true_speed), settings.gap_mm, *levels, half], dtype=np.float32)
 
 
 def border_width_deg() -> float:

@@ -94,7 +94,10 @@ def reference_slice_mm(settings: Settings) -> float:
 
 
 def plane_weights(settings: Settings, depth_mm: Array) -> tuple[Floats, Floats]:
-    """Return the shares (planes, n) of the elevation planes at depths (n,) mm: for scatterers (their squares sum to 1), for borders (they sum to 1)."""
+    """Return the shares (planes, n) of the elevation planes at depths (n,) mm.
+
+    First for scatterers (their squares sum to 1), then for borders (they sum to 1).
+    """
     y = beams(settings).planes_mm[:, None]
     deviation = elevation_fwhm_mm(settings.model, settings.mhz, depth_mm) / WIDTHS_PER_DEVIATION
     share = np.exp(-0.5 * (y / deviation) ** 2)
@@ -118,7 +121,7 @@ def grid(settings: Settings) -> Grid:
     across = (np.arange(columns) + 0.5) * pixel
     down = (np.arange(rows) + 0.5) * pixel
     line = np.clip(across / model.width_mm * settings.lines - 0.5, 0, settings.lines - 1)
-    sample = np.clip(down / settings.sample_mm - 0.5, 0, settings.samples - 1)
+    sample = np.clip(down / settings.sample_mm, 0, settings.samples - 1)
     i, k = np.minimum(line.astype(np.int32), settings.lines - 2), np.minimum(sample.astype(np.int32), settings.samples - 2)
     whole = i, (line - i).astype(np.float32), k, (sample - k).astype(np.float32)
     left = model.width_mm / 2 - pixel / 2
@@ -136,8 +139,8 @@ def _sector(settings: Settings) -> Grid:
     away = np.hypot(x[None], z[:, None] + model.radius_mm)
     angle = np.arctan2(x[None], z[:, None] + model.radius_mm)
     line = (0.5 - angle / (2 * half)) * settings.lines - 0.5
-    sample = (away - model.radius_mm) / settings.sample_mm - 0.5
-    outside = (np.abs(angle) > half) | (sample < -0.5) | (sample > settings.samples - 0.5)
+    sample = (away - model.radius_mm) / settings.sample_mm
+    outside = (np.abs(angle) > half) | (sample < 0) | (sample > settings.samples)
     line, sample = np.clip(line, 0, settings.lines - 1), np.clip(sample, 0, settings.samples - 1)
     line[outside] = -1
     return Grid(line.astype(np.float32), sample.astype(np.float32), rows, columns, pixel, width / 2 - pixel / 2, top + pixel / 2)

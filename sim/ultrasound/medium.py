@@ -45,6 +45,10 @@ class Medium(Protocol):
         """Voxels that hold a box, mm RAS."""
         ...
 
+    def strands_in(self, volume: LabelVolume) -> Strands:
+        """Nerves and vessels that come into a volume's box."""
+        ...
+
 
 class AnatomyMedium:
     """The medium that an anatomy is. Its voxels are built when a frame first needs them.
@@ -61,6 +65,7 @@ class AnatomyMedium:
         self.store = store if store is not None else VolumeStore(anatomy)
         self.keys = self.store.keys
         self._held: LabelVolume | None = None
+        self._near: Strands | None = None
 
     @cached_property
     def strands(self) -> Strands:
@@ -77,7 +82,12 @@ class AnatomyMedium:
         """The voxels that are held, if they hold the box; else those of the tiles round it."""
         if self._held is None or not self._held.holds([low, high]):
             self._held = self.store.box(low - REACH_MM, high + REACH_MM)
+            self._near = self.strands.near(self._held.low, self._held.high)
         return self._held
+
+    def strands_in(self, volume: LabelVolume) -> Strands:
+        """Nerves and vessels that come into a volume's box; kept for the volume that is held."""
+        return self._near if volume is self._held and self._near is not None else self.strands.near(volume.low, volume.high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +118,10 @@ class Phantom:
     def volume(self, low: Array, high: Array) -> LabelVolume:
         """All of it."""
         return self.held
+
+    def strands_in(self, volume: LabelVolume) -> Strands:
+        """All of them."""
+        return self.strands
 
 
 def no_strands() -> Strands:

@@ -91,7 +91,8 @@ def add_targets(real: Floats, targets: Targets, pose: ProbePose, settings: Setti
     line, sample = on_lines(points, settings)
     at = np.clip(np.round(sample), 0, settings.samples - 1).astype(int)
     grain = lateral_grain_mm(settings) / beams(settings).spacing_mm[at]
-    strength = targets.amplitude * in_slice(points[:, 1], points[:, 2], settings) * _gain(sample, settings) * _across(at, grain, settings)
+    strength = targets.amplitude * in_slice(points[:, 1], points[:, 2], settings) * _gain(sample, settings)
+    strength = strength * _across(at, grain, settings)
     for beside in range(-POINT_LINES, POINT_LINES + 1):
         near = np.round(line) + beside
         part = strength * np.exp(-0.5 * ((near - line) / grain) ** 2)

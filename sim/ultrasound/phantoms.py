@@ -1,7 +1,7 @@
 """Phantoms: blocks of made-up tissue with exact answers, laid out in the frame of the probe that will look at them.
 
-Every function takes the pose first and describes shapes in that pose's frame (x toward the marked end, y elevation, z depth, mm), so
-that one phantom can be met from any direction. The surface is the plane z = 0.
+Every function takes the pose first and describes shapes in that pose's frame (x toward the marked end, y elevation, z depth,
+mm), so that one phantom can be met from any direction. The surface is the plane z = 0.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def plain(key: str = "plain", like: str = "muscle", **changes: float) -> Tissue:
 
 
 def bath() -> Tissue:
-    """Return a tissue that neither scatters nor swallows sound, with the impedance of gel: nothing but what is put in it sends sound back."""
+    """Return a tissue that neither scatters nor swallows sound, with the impedance of gel, so that its surface is not seen."""
     return plain("bath", like="gel", backscatter_db=SILENT_DB)
 
 
@@ -184,7 +184,7 @@ def wires(pose: ProbePose, points_mm: ArrayLike) -> Targets:
 
 
 def stepped_cysts(pose: ProbePose, loss_db_cm_mhz: float = 0.5) -> Phantom:
-    """Return a cell as of the multi-purpose phantoms: a ground of 0.5 or 0.7 dB/cm/MHz with cysts of 1.5 to 6 mm at two depths."""
+    """Return a cell as of the multi-purpose phantoms (0.5 or 0.7 dB/cm/MHz) with cysts of 1.5 to 6 mm at two depths."""
     ground = plain("ground", attenuation_db_cm_mhz=loss_db_cm_mhz, sound_speed_m_s=1540.0)
     cyst = plain("cyst", backscatter_db=-60.0, sound_speed_m_s=1540.0, attenuation_db_cm_mhz=loss_db_cm_mhz)
     rods = [(cyst, x, z, d) for z in (12.0, 24.0) for x, d in ((-14.0, 1.5), (-7.0, 2.0), (0.0, 3.0), (7.0, 4.0), (14.5, 6.0))]
@@ -193,7 +193,7 @@ def stepped_cysts(pose: ProbePose, loss_db_cm_mhz: float = 0.5) -> Phantom:
 
 @cache
 def muscle_texture(along: str, seed: int = 11) -> tuple[ProbePose, Phantom]:
-    """Return a muscle with bundles as the anatomy has them, its fibres along the face ('lateral') or square to the image ('elevation')."""
+    """Return a muscle with the anatomy's bundles, its fibres along the face ('lateral') or square to the image ('elevation')."""
     from scipy.ndimage import gaussian_filter
 
     from meshes.points import load_table

@@ -6,7 +6,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
@@ -71,22 +71,22 @@ class ProbePose:
             object.__setattr__(self, field, value)
         object.__setattr__(self, "press_mm", press)
 
-    @property
+    @cached_property
     def elevation(self) -> Array:
         """Unit normal (3,) of the scanned plane: `axis` × `lateral`, the frame's y; cranial if the marked end is left."""
         return np.cross(self.axis, self.lateral)
 
-    @property
+    @cached_property
     def face_mm(self) -> Array:
         """Middle (3,) of the probe's face, mm RAS: the centre moved by the press along the axis."""
         return np.asarray(self.centre_mm + self.press_mm * self.axis)
 
-    @property
+    @cached_property
     def ras_from_probe(self) -> RigidTransform:
         """The probe's frame in RAS, mm."""
         return frame_from_axes(self.face_mm, self.lateral, self.axis, "probe")
 
-    @property
+    @cached_property
     def probe_from_ras(self) -> RigidTransform:
         """RAS in the probe's frame, mm."""
         return self.ras_from_probe.inverse()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+import numpy as np
+
 from meshes._check import check_choice, unknown
 from sim.ultrasound.probes import ProbeModel, probe_model
 from sim.ultrasound.rules import scanner_table
@@ -64,9 +66,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         knobs, model = scanner_table()["knobs"], probe_model(self.probe)
-        for name, usual in (
-            ("depth_mm", model.default_depth_mm), ("frequency_mhz", model.default_mhz), ("gel_mm", scanner_table()["face"]["gel_mm"])
-        ):  # fmt: skip
+        usual_gel = scanner_table()["face"]["gel_mm"]
+        for name, usual in (("depth_mm", model.default_depth_mm), ("frequency_mhz", model.default_mhz), ("gel_mm", usual_gel)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, usual)
         if self.focus_mm is None:
@@ -138,6 +139,7 @@ def _within(name: str, value: Any, allowed: list[float], unit: str) -> None:
 def _whole(settings: Settings, names: tuple[str, ...]) -> None:
     for name in names:
         value = getattr(settings, name)
-        if isinstance(value, bool) or int(value) != value or value < 0:
+        good = isinstance(value, int | float | np.integer) and not isinstance(value, bool) and math.isfinite(value)
+        if not good or int(value) != value or value < 0:
             raise ValueError(f"{name} is {value!r}; it must be a whole number, 0 or more.")
         object.__setattr__(settings, name, int(value))
