@@ -1,4 +1,6 @@
-"""Compiled loops over triangles and voxels: distances near a surface, bundles along fibres. Imported only where a volume is built."""
+"""Compiled loops over triangles and voxels: distances near a surface, bundles along fibres. Imported only where a volume is
+built.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ FAR_MM = np.float32(9.0)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _square_to_triangle(px: float, py: float, pz: float, t: Any) -> float:
+def _square_to_triangle(px: Any, py: Any, pz: Any, t: Any) -> Any:
     """Square of the distance from a point to a triangle `t` (3, 3) (Ericson 2005, Real-Time Collision Detection, 5.1.5)."""
     ax, ay, az = t[0, 0], t[0, 1], t[0, 2]
     ux, uy, uz = t[1, 0] - ax, t[1, 1] - ay, t[1, 2] - az
@@ -44,7 +46,7 @@ def _square_to_triangle(px: float, py: float, pz: float, t: Any) -> float:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def splat_distances(corners: Any, low: Any, step: float, band: float, out: Any) -> None:
+def splat_distances(corners: Any, low: Any, step: Any, band: Any, out: Any) -> None:
     """Lower `out` (nx, ny, nz) float32 mm to the distance to the triangles (m, 3, 3) wherever that is below `band` mm.
 
     `low` (3,) is node (0, 0, 0), mm; `step` the spacing of the nodes.
@@ -67,10 +69,11 @@ def splat_distances(corners: Any, low: Any, step: float, band: float, out: Any) 
 
 
 @njit(cache=True, nogil=True)
-def lay(label: Any, depth: Any, inside: Any, distance: Any, index: int) -> None:
+def lay(label: Any, depth: Any, inside: Any, distance: Any, index: Any) -> None:
     """Lay one structure over what is there: where `inside`, it takes the voxel; elsewhere it bounds what the voxel has.
 
-    `label` (nx, ny, nz) uint8 and `depth` float32 mm (distance to the nearest border of what the voxel holds) are changed in place.
+    `label` (nx, ny, nz) uint8 and `depth` float32 mm (distance to the nearest border of what the voxel holds) are changed in
+    place.
     """
     nx, ny, nz = label.shape
     for i in range(nx):
@@ -83,7 +86,7 @@ def lay(label: Any, depth: Any, inside: Any, distance: Any, index: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def hashed(i: int, j: int, k: int, seed: int) -> float:
+def hashed(i: Any, j: Any, k: Any, seed: Any) -> Any:
     """Return a number of the normal law (sum of eight bytes) that depends on a lattice point and a seed alone."""
     h = np.uint32(i) * np.uint32(0x8DA6B343) ^ np.uint32(j) * np.uint32(0xD8163841) ^ np.uint32(k) * np.uint32(0xCB1AB31F)
     h = np.uint32(h ^ np.uint32(seed) * np.uint32(0x9E3779B1))
@@ -98,8 +101,10 @@ def hashed(i: int, j: int, k: int, seed: int) -> float:
 
 
 @njit(cache=True, parallel=True)
-def white(first: Any, shape: Any, seed: int) -> Any:
-    """Return noise (shape) float32 of the normal law on the lattice whose first node is `first` (3,): the same wherever it is asked."""
+def white(first: Any, shape: Any, seed: Any) -> Any:
+    """Return noise (shape) float32 of the normal law on the lattice whose first node is `first` (3,): the same wherever it is
+    asked.
+    """
     out = np.empty((shape[0], shape[1], shape[2]), dtype=np.float32)
     for i in prange(shape[0]):
         for j in range(shape[1]):
@@ -109,20 +114,24 @@ def white(first: Any, shape: Any, seed: int) -> Any:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _read(grid: Any, x: float, y: float, z: float) -> float:
+def _read(grid: Any, x: Any, y: Any, z: Any) -> Any:
     """Value of `grid` between its nodes; the border's value beyond."""
     nx, ny, nz = grid.shape
     x, y, z = min(max(x, 0.0), nx - 1.001), min(max(y, 0.0), ny - 1.001), min(max(z, 0.0), nz - 1.001)
     i, j, k = int(x), int(y), int(z)
     x, y, z = x - i, y - j, z - k
-    a = (grid[i, j, k] * (1 - z) + grid[i, j, k + 1] * z) * (1 - y) + (grid[i, j + 1, k] * (1 - z) + grid[i, j + 1, k + 1] * z) * y
+    a = (grid[i, j, k] * (1 - z) + grid[i, j, k + 1] * z) * (1 - y) + (
+        grid[i, j + 1, k] * (1 - z) + grid[i, j + 1, k + 1] * z
+    ) * y
     i += 1
-    b = (grid[i, j, k] * (1 - z) + grid[i, j, k + 1] * z) * (1 - y) + (grid[i, j + 1, k] * (1 - z) + grid[i, j + 1, k + 1] * z) * y
+    b = (grid[i, j, k] * (1 - z) + grid[i, j, k + 1] * z) * (1 - y) + (
+        grid[i, j + 1, k] * (1 - z) + grid[i, j + 1, k + 1] * z
+    ) * y
     return a * (1 - x) + b * x
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def drawn_along(noise: Any, fibres: Any, wanted: Any, margin: int, ratio: float, steps: int, stride: float) -> Any:
+def drawn_along(noise: Any, fibres: Any, wanted: Any, margin: Any, ratio: Any, steps: Any, stride: Any) -> Any:
     """Average noise along fibres through every wanted voxel (line integral convolution, Cabral & Leedom 1993).
 
     Parameters
@@ -163,10 +172,8 @@ def drawn_along(noise: Any, fibres: Any, wanted: Any, margin: int, ratio: float,
                         b = min(int(y / ratio + 0.5), q - 1)
                         c = min(int(z / ratio + 0.5), r - 1)
                         fx, fy, fz = fibres[a, b, c, 0], fibres[a, b, c, 1], fibres[a, b, c, 2]
-                        if step == 0:
-                            sign = way
-                        else:
-                            sign = 1.0 if fx * dx + fy * dy + fz * dz > 0 else -1.0
+                        sign = 1.0 if fx * dx + fy * dy + fz * dz > 0 else -1.0
+                        sign = way if step == 0 else sign
                         dx, dy, dz = sign * fx, sign * fy, sign * fz
                         x, y, z = x + stride * dx, y + stride * dy, z + stride * dz
                         if x < 0 or y < 0 or z < 0:
@@ -177,7 +184,7 @@ def drawn_along(noise: Any, fibres: Any, wanted: Any, margin: int, ratio: float,
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def spread_over(noise: Any, normals: Any, wanted: Any, margin: int, ratio: float, radius: float) -> Any:
+def spread_over(noise: Any, normals: Any, wanted: Any, margin: Any, ratio: Any, radius: Any) -> Any:
     """Average noise over a disc square to a normal through every wanted voxel, so that it forms sheets.
 
     Parameters

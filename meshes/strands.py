@@ -62,7 +62,8 @@ class Strands:
         least, most = self._reach
         at = np.flatnonzero(((least <= high) & (most >= low)).all(axis=1))
         return Strands(
-            self.start[at], self.end[at], self.radius_mm[at], self.across[at], self.along_mm[at], self.owner[at], self.keys, self.kinds
+            self.start[at], self.end[at], self.radius_mm[at], self.across[at], self.along_mm[at], self.owner[at], self.keys,
+            self.kinds
         )  # fmt: skip
 
 

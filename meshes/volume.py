@@ -25,9 +25,11 @@ class LabelVolume:
     Parameters
     ----------
     bricks : (nx / 4, ny / 4, nz / 4, 64) uint32 array
-        Voxels in cubes of 4 x 4 x 4, each cube in one piece of memory, so that what lies near in the head lies near there too. Four
+        Voxels in cubes of 4 x 4 x 4, each cube in one piece of memory, so that what lies near in the head lies near there too.
+        Four
         bytes a voxel, lowest first: index into `keys`; distance to the nearest border of that structure in steps of
-        0.01 mm (255: 2.55 mm or more; beyond 0.66 mm a lower bound); share of connective tissue, 0 to 255; share of tendon, 0 to 255.
+        0.01 mm (255: 2.55 mm or more; beyond 0.66 mm a lower bound); share of connective tissue, 0 to 255; share of tendon, 0
+        to 255.
     fibres : (px, py, pz, 4) int8 array
         Direction of the fibres times 127 at every fourth voxel; zero where there are none.
     low : (3,) array
@@ -79,7 +81,7 @@ class LabelVolume:
         """Return the structure at each point (n, 3) mm, to the nearest voxel; '' outside the box."""
         p = np.atleast_2d(np.asarray(points, dtype=np.float64))
         at = np.round((p - self.low) / self.spacing_mm).astype(int)
-        inside = ((at >= 0) & (at < self.shape)).all(axis=1)
+        inside = np.asarray(((at >= 0) & (at < self.shape)).all(axis=1))
         safe = np.where(inside[:, None], at, 0)
         brick, within = safe // BRICK, safe % BRICK
         place = within @ np.array([BRICK * BRICK, BRICK, 1])
@@ -93,7 +95,8 @@ def packed(
     """Return the four bytes of each voxel as one number; see `LabelVolume`."""
     steps = np.clip(np.round(depth_mm / DEPTH_STEP_MM), 0, 255).astype(np.uint32)
     return np.asarray(
-        label.astype(np.uint32) | steps << 8 | connective.astype(np.uint32) << 16 | tendon.astype(np.uint32) << 24, dtype=np.uint32
+        label.astype(np.uint32) | steps << 8 | connective.astype(np.uint32) << 16 | tendon.astype(np.uint32) << 24,
+        dtype=np.uint32,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
@@ -39,7 +39,7 @@ def volume_keys(anatomy: Anatomy) -> tuple[str, ...]:
     """Return the keys that a label volume of an anatomy uses: outside, filling, then the structures from the outside inward."""
     order = load_table("volume")["layers"]["order"]
     ranks = {kind: i for i, kind in enumerate(order)}
-    solid = [s for s in anatomy.structures.values() if s.kind in ranks and s.centerline is None or s.tissue in SOLID]
+    solid = [s for s in anatomy.structures.values() if (s.kind in ranks and s.centerline is None) or s.tissue in SOLID]
     ranked = sorted(solid, key=lambda s: ranks[layer_of(s)])
     return (EMPTY, FILLING, *(s.key for s in ranked))
 
@@ -52,7 +52,7 @@ def layer_of(structure: Structure) -> str:
     return structure.tissue if structure.tissue in ("dura", "spinal_cord", "nucleus") else structure.kind
 
 
-def first_node(tile: Sequence[int]) -> NDArray[np.int64]:
+def first_node(tile: ArrayLike) -> NDArray[np.int64]:
     """Return the lattice index (3,) of the first voxel of a tile."""
     return np.asarray(tile, dtype=np.int64) * TILE
 
@@ -67,7 +67,7 @@ def build_tile(anatomy: Anatomy, tile: Sequence[int]) -> Tile:
         Its place: tile (0, 0, 0) begins at the origin, each is 40 mm wide.
     """
     keys = volume_keys(anatomy)
-    low = first_node(tile) * SPACING_MM
+    low = np.asarray(first_node(tile) * SPACING_MM, dtype=np.float64)
     label, depth = _labelled(anatomy, keys, low)
     directions, tendon = _directions(anatomy, keys, low)
     connective = _connective(anatomy, keys, label, directions, first_node(tile))
@@ -224,7 +224,7 @@ def _connective(
         out[fleshy] = _ridges(drawn[fleshy], rules["bundles"])
     if fatty.any():
         noise = _banded(first, SEED_SEPTA, rules["septa"])
-        normals = _skinward(anatomy, first * SPACING_MM)
+        normals = _skinward(anatomy, np.asarray(first * SPACING_MM, dtype=np.float64))
         drawn = spread_over(noise, normals, fatty, MARGIN, FIBRE_RATIO, rules["septa"]["half_length_mm"] / SPACING_MM)
         out[fatty] = _ridges(drawn[fatty], rules["septa"])
     return np.round(out * 255).astype(np.uint8)
@@ -244,7 +244,8 @@ def _banded(first: NDArray[np.int64], seed: int, rule: dict[str, float]) -> Floa
 
 def _ridges(values: Floats, rule: dict[str, float]) -> Floats:
     """From drawn noise to shares, 0 to 1: the crests alone are connective tissue."""
-    return np.clip((values / rule["deviation"] - rule["from"]) / (rule["to"] - rule["from"]), 0, 1).astype(np.float32)
+    share = (values / rule["deviation"] - rule["from"]) / (rule["to"] - rule["from"])
+    return np.asarray(np.clip(share, 0, 1), dtype=np.float32)
 
 
 def _skinward(anatomy: Anatomy, low: Array) -> Floats:
@@ -253,7 +254,7 @@ def _skinward(anatomy: Anatomy, low: Array) -> Floats:
     mesh = anatomy["skin"].mesh
     nodes = low + COARSE_MM * np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), axis=-1)
     _, nearest = _tree(mesh.vertices_mm.tobytes(), len(mesh.vertices_mm)).query(nodes)
-    return mesh.normals[nearest].astype(np.float32)
+    return np.asarray(mesh.normals[nearest], dtype=np.float32)
 
 
 def _enlarged(coarse: Floats) -> Floats:

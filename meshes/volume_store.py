@@ -89,7 +89,7 @@ class VolumeStore:
             bricks[_block(at, TILE // BRICK)], fibres[_block(at, TILE // FIBRE_RATIO)] = tile.bricks, tile.fibres
         for array in (bricks, fibres):
             array.setflags(write=False)
-        return LabelVolume(bricks, fibres, first_node(a) * SPACING_MM, SPACING_MM, self.keys)
+        return LabelVolume(bricks, fibres, np.asarray(first_node(a) * SPACING_MM, dtype=np.float64), SPACING_MM, self.keys)
 
     def _tile(self, at: tuple[int, ...], done: int, of: int) -> Tile:
         i, j, k = at

@@ -155,7 +155,9 @@ class Needle(Part):
 class Probe(Part):
     """An ultrasound probe on the skin: in a named pose, or over the line between two places."""
 
-    pose: Name | None = Field(None, description="A pose of `inion list poses`, on the procedure's side. Give this, or `medial` and `lateral`.")
+    pose: Name | None = Field(
+        None, description="A pose of `inion list poses`, on the procedure's side. Give this, or `medial` and `lateral`."
+    )
     medial: Place | None = Field(None, description="What one end of the footprint lies over.")
     lateral: Place | None = Field(None, description="What the other end lies over.")
     outward: Direction | None = Field(None, description="Side of the body where it lies; by default where the skin is nearest.")
@@ -176,7 +178,9 @@ class Ultrasound(Part):
     """The ultrasound image of the probe, beside the picture."""
 
     probe: Name = Field("linear-12-3", description="A probe of `inion list probes`.")
-    frequency_mhz: Annotated[float, Field(strict=True, gt=0, le=50)] | None = Field(None, description="By default the probe's usual.")
+    frequency_mhz: Annotated[float, Field(strict=True, gt=0, le=50)] | None = Field(
+        None, description="By default the probe's usual."
+    )
     gain_db: Annotated[float, Field(strict=True, ge=-30, le=30)] = Field(0.0, description="Of the image.")
     press_mm: Annotated[float, Field(strict=True, ge=0, le=25)] | None = Field(
         None, description="How far the probe presses the skin in; by default as the named pose does, else 1 mm."

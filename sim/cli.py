@@ -30,8 +30,29 @@ LISTS = ("scenarios", "structures", "groups", "sites", "views", "styles", "poses
 MODULES = {"list": "listing"}
 CHOICE = re.compile(r"argument (?P<name>\S+): invalid choice: '(?P<value>.*)' \(choose from (?P<allowed>.*)\)", re.DOTALL)
 SIGNED = (
-    "--size", "--seed", "--repeat", "--slide", "--across", "--rotate", "--tilt", "--rock", "--press", "--gain", "--steer", "--tgc", "--depth",
-    "--frequency", "--focus", "--dynamic-range", "--inject", "--time", "--scale", "--fps", "--frames", "--width", "--diameter",
+    "--size",
+    "--seed",
+    "--repeat",
+    "--slide",
+    "--across",
+    "--rotate",
+    "--tilt",
+    "--rock",
+    "--press",
+    "--gain",
+    "--steer",
+    "--tgc",
+    "--depth",
+    "--frequency",
+    "--focus",
+    "--dynamic-range",
+    "--inject",
+    "--time",
+    "--scale",
+    "--fps",
+    "--frames",
+    "--width",
+    "--diameter",
 )  # options whose value may be typed with a sign
 ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
 
@@ -224,11 +245,16 @@ def _scan_options(parser: Parser) -> None:
     add("-o", "--out", default="scan.png", metavar="FILE", help="image .png, or clip .mp4, .webm, .gif (default: scan.png)")
     for name, unit, text in (
         ("slide", "MM", "slide along the face, over the skin"), ("across", "MM", "slide across the face, over the skin"),
-        ("rotate", "DEG", "turn about the beam, clockwise from outside"), ("tilt", "DEG", "fan the plane"), ("rock", "DEG", "heel to toe"),
+        ("rotate", "DEG", "turn about the beam, clockwise from outside"), ("tilt", "DEG", "fan the plane"), ("rock", "DEG",
+        "heel to toe"),
         ("press", "MM", "press more, or less"),
     ):  # fmt: skip
         add(f"--{name}", type=float, default=0.0, metavar=unit, help=f"from the pose: {text}")
-    add("--sweep", metavar="WHAT:FROM:TO", help="clip: slide, across, rotate, tilt, rock, press, needle (0:1), inject (mL) or time (s)")
+    add(
+        "--sweep",
+        metavar="WHAT:FROM:TO",
+        help="clip: slide, across, rotate, tilt, rock, press, needle (0:1), inject (mL) or time (s)",
+    )
     add("--frames", type=int, default=60, metavar="N", help="of a clip (default: 60)")
     add("--fps", type=float, default=20.0, metavar="N", help="frames a second of a clip (default: 20)")
     add("--needle", metavar="STRUCTURE", help="needle in plane, to a structure that the image shows, such as gon")
@@ -245,7 +271,12 @@ def _scan_options(parser: Parser) -> None:
         dest = f"{name.replace('-', '_')}_{unit.lower()}"
         add(f"--{name}", dest=dest, type=float, metavar=unit.upper(), help=f"{name.replace('-', ' ')}, {unit}")
     add("--tgc", metavar="DB,DB,...", help="sliders of the time-gain compensation, shallow to deep")
-    add("--marker", default="left", choices=["left", "right"], help="side of the picture with the probe's marked end (default: left)")
+    add(
+        "--marker",
+        default="left",
+        choices=["left", "right"],
+        help="side of the picture with the probe's marked end (default: left)",
+    )
     add("--true-speed", action="store_true", help="show the depth error of a scanner that assumes 1540 m/s")
     for name in ("lines", "samples", "planes"):
         add(f"--{name}", type=int, metavar="N", help=f"{name} that are computed")

@@ -106,7 +106,8 @@ class Scene:
             s.name, shown, title=s.title, caption=_line_of_text(s.caption), sources=sources, evidence=s.evidence,
             style=self.style,
             width_px=s.size[0], height_px=s.size[1], cuts=self._cuts(), window=self._window(), markers=self.marked.markers,
-            needles=self._needles(probe), probe=probe, inset=self._inset(probe), lines=lines, labels=(*self._labels(shown), *line_labels),
+            needles=self._needles(probe), probe=probe, inset=self._inset(probe), lines=lines, labels=(*self._labels(shown),
+            *line_labels),
             legend=(*self.marked.legend, *line_legend, *legend), show_units=s.procedure is not None and s.procedure.show_units,
             seed=s.seed,
         )  # fmt: skip

@@ -59,7 +59,9 @@ def beside(drawn: Image, anatomy: Anatomy, picture: Picture, theme: Theme) -> Im
     paper[...] = np.round(theme.paper * 255)
     out = Images.fromarray(paper)
     out.paste(drawn, (0, 0))
-    out.paste(panel, (picture.width_px - wide + (wide - margin - panel.width) // 2, max((picture.height_px - panel.height) // 2, 0)))
+    out.paste(
+        panel, (picture.width_px - wide + (wide - margin - panel.width) // 2, max((picture.height_px - panel.height) // 2, 0))
+    )
     return out
 
 

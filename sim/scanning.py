@@ -21,7 +21,8 @@ BESIDE_PROBE_MM = 4.0
 def probe_on_skin(request: model.Probe, places: Places, side: str = "right") -> Probe:
     """Return the probe of a scenario: in its named pose on `side`, or on the skin over the line from `medial` to `lateral`.
 
-    `Probe.lateral` points to the end that lies laterally. Between two places, the scanned plane holds both places and the way outward from their middle; the footprint is turned in it until it
+    `Probe.lateral` points to the end that lies laterally. Between two places, the scanned plane holds both places and the way
+    outward from their middle; the footprint is turned in it until it
     lies flat on the skin.
     """
     if request.pose is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -109,7 +109,9 @@ def check_reach(name: str, value: float) -> None:
 
 
 def scanner_for(anatomy: Anatomy | Medium, scan: Scan) -> Scanner:
-    """Return the scanner that a scan asks for; what it does not set is as the pose names it. Raises ValueError naming the nearest."""
+    """Return the scanner that a scan asks for; what it does not set is as the pose names it. Raises ValueError naming the
+    nearest.
+    """
     named = named_poses()[scan.pose]
     usual: dict[str, Any] = {"probe": named.probe}
     if scan.settings.get("probe", named.probe) == named.probe:
@@ -130,7 +132,9 @@ def pose_of(anatomy: Anatomy, scan: Scan, ground: Ground | None = None) -> Probe
     return pose
 
 
-def frame(scanner: Scanner, anatomy: Anatomy, scan: Scan, ground: Ground | None = None, reached: float = 1.0) -> tuple[BModeImage, ProbePose]:
+def frame(
+    scanner: Scanner, anatomy: Anatomy, scan: Scan, ground: Ground | None = None, reached: float = 1.0
+) -> tuple[BModeImage, ProbePose]:
     """Return one frame of a scan, and its pose. Raises ValueError where the needle's aim is not in view."""
     pose = pose_of(anatomy, scan, ground)
     needle: ScanNeedle | None = None
@@ -147,7 +151,9 @@ def frame(scanner: Scanner, anatomy: Anatomy, scan: Scan, ground: Ground | None 
     return scanner.image(pose, time_s=scan.time_s, needle=needle, injectate=fluid, doppler=scan.doppler), pose
 
 
-def clip(scanner: Scanner, anatomy: Anatomy, scan: Scan, sweep: Sweep | None, frames: int, fps: float) -> Iterator[tuple[BModeImage, ProbePose]]:
+def clip(
+    scanner: Scanner, anatomy: Anatomy, scan: Scan, sweep: Sweep | None, frames: int, fps: float
+) -> Iterator[tuple[BModeImage, ProbePose]]:
     """Yield the frames of a clip: time runs on, and what the sweep names changes evenly."""
     if not 1 <= frames <= MOST_FRAMES:
         raise ValueError(f"frames is {frames}; it must be from 1 to {MOST_FRAMES}.")
@@ -167,7 +173,7 @@ def _swept(scan: Scan, what: str, value: float) -> tuple[Scan, float]:
         return replace(scan, motions={**scan.motions, what: scan.motions.get(what, 0.0) + value}), 1.0
     if what == "needle":
         return scan, value
-    return replace(scan, **{"inject_ml" if what == "inject" else "time_s": value}), 1.0
+    return (replace(scan, inject_ml=value) if what == "inject" else replace(scan, time_s=value)), 1.0
 
 
 def aimed_at(anatomy: Anatomy, scan: Scan) -> str:
@@ -192,6 +198,3 @@ def ends_of(image: BModeImage) -> tuple[str, str]:
     axis = int(np.argmax(np.abs(way)))
     names = (("L", "R"), ("posterior", "anterior"), ("caudal", "cranial"))[axis]
     return names if way[axis] > 0 else (names[1], names[0])
-
-
-Teller = Callable[[int, int], None]

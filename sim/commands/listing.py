@@ -59,13 +59,18 @@ def _views() -> Mapping[str, str]:
 def _poses() -> Mapping[str, str]:
     from sim.ultrasound.pose_rules import named_poses
 
-    return {name: f"{pose.label} ({pose.probe}, {pose.depth_mm:g} mm, {pose.frequency_mhz:g} MHz)" for name, pose in named_poses().items()}
+    return {
+        name: f"{pose.label} ({pose.probe}, {pose.depth_mm:g} mm, {pose.frequency_mhz:g} MHz)"
+        for name, pose in named_poses().items()
+    }
 
 
 def _probes() -> Mapping[str, str]:
     from sim.ultrasound.probes import probes
 
-    return {name: f"{p.label}; {p.lowest_mhz:g} to {p.highest_mhz:g} MHz, usually {p.default_mhz:g}" for name, p in probes().items()}
+    return {
+        name: f"{p.label}; {p.lowest_mhz:g} to {p.highest_mhz:g} MHz, usually {p.default_mhz:g}" for name, p in probes().items()
+    }
 
 
 def _styles() -> Mapping[str, str]:

@@ -172,7 +172,8 @@ def _answer(args: argparse.Namespace, out: Path, image: BModeImage, pose: ProbeP
         return
     seen = [image.keys[i] for i in np.unique(image.labels) if image.keys[i]]
     print(json.dumps({
-        "written": str(out), "frames": frames, "pose": args.pose, "side": args.side, "centre_mm": pose.centre_mm.round(3).tolist(),
+        "written": str(out), "frames": frames, "pose": args.pose, "side": args.side,
+        "centre_mm": pose.centre_mm.round(3).tolist(),
         "lateral": pose.lateral.round(5).tolist(), "axis": pose.axis.round(5).tolist(), "press_mm": pose.press_mm,
         "pixel_mm": list(image.pixel_mm), "ras_from_image": image.ras_from_image.round(5).tolist(), "structures": seen,
     }))  # fmt: skip

@@ -19,7 +19,8 @@ SHORT_MM = 0.9  # how far short of a nerve's middle the tip stops: beside it, no
 
 
 def places_of(image: BModeImage, key: str) -> Array:
-    """Return the middles (n, 2) of the parts of a structure in an image, (row, column), the one nearest to the image's middle line first.
+    """Return the middles (n, 2) of the parts of a structure in an image, (row, column), the one nearest to the image's middle
+    line first.
 
     Raises
     ------
@@ -98,7 +99,9 @@ def _pixel(image: BModeImage, point: Array) -> tuple[float, float]:
 
 
 def _border(image: BModeImage, row: float, column: float) -> tuple[float, float]:
-    """Row under a pixel's column, and slope along the image, of the nearest border between layers, over some millimetres; nerves are no layers."""
+    """Row under a pixel's column, and slope along the image, of the nearest border between layers, over some millimetres;
+    nerves are no layers.
+    """
     reach, height = round(5.0 / image.pixel_mm[1]), round(3.0 / image.pixel_mm[0])
     rows, columns = image.labels.shape
     thin = [i for i, key in enumerate(image.keys) if "nerve" in key or "artery" in key or "vein" in key]

@@ -16,14 +16,14 @@ DEPTH_STEP = F(0.01)  # mm, of the volume's second byte
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def cell_at(flat: Any, counts: Any, i: int, j: int, k: int) -> Any:
+def cell_at(flat: Any, counts: Any, i: Any, j: Any, k: Any) -> Any:
     """The voxel (i, j, k) of `flat` (a * b * c * 64,), which is laid in bricks; `counts` of bricks are (a, b, c)."""
     brick = ((i >> 2) * counts[1] + (j >> 2)) * counts[2] + (k >> 2)
     return flat[np.uint64((brick << 6) + (((i & 3) << 4) | ((j & 3) << 2) | (k & 3)))]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def nearest_cell(flat: Any, counts: Any, x: float, y: float, z: float) -> Any:
+def nearest_cell(flat: Any, counts: Any, x: Any, y: Any, z: Any) -> Any:
     """The voxel nearest to (x, y, z), counted in voxels."""
     i = min(max(int(x + F(0.5)), 0), (counts[0] << 2) - 1)
     j = min(max(int(y + F(0.5)), 0), (counts[1] << 2) - 1)
@@ -32,7 +32,7 @@ def nearest_cell(flat: Any, counts: Any, x: float, y: float, z: float) -> Any:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _label_at(flat: Any, counts: Any, x: float, y: float, z: float) -> int:
+def _label_at(flat: Any, counts: Any, x: Any, y: Any, z: Any) -> Any:
     """Label of the voxel nearest to (x, y, z), counted in voxels; 0 outside the box."""
     i, j, k = int(x + F(0.5)), int(y + F(0.5)), int(z + F(0.5))
     if x < 0 or y < 0 or z < 0 or i >= counts[0] << 2 or j >= counts[1] << 2 or k >= counts[2] << 2:
@@ -41,7 +41,7 @@ def _label_at(flat: Any, counts: Any, x: float, y: float, z: float) -> int:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _eight_cells(flat: Any, counts: Any, i: int, j: int, k: int) -> Any:
+def _eight_cells(flat: Any, counts: Any, i: Any, j: Any, k: Any) -> Any:
     """The voxels from (i, j, k) to (i + 1, j + 1, k + 1), the last coordinate running fastest."""
     row = counts[2] << 6
     plane = counts[1] * row
@@ -50,19 +50,28 @@ def _eight_cells(flat: Any, counts: Any, i: int, j: int, k: int) -> Any:
     b0, b1 = (j >> 2) * row + ((j & 3) << 2), ((j + 1) >> 2) * row + (((j + 1) & 3) << 2)
     g0, g1 = ((k >> 2) << 6) + (k & 3), (((k + 1) >> 2) << 6) + ((k + 1) & 3)
     return (
-        flat[np.uint64(a0 + b0 + g0)], flat[np.uint64(a0 + b0 + g1)], flat[np.uint64(a0 + b1 + g0)], flat[np.uint64(a0 + b1 + g1)],
-        flat[np.uint64(a1 + b0 + g0)], flat[np.uint64(a1 + b0 + g1)], flat[np.uint64(a1 + b1 + g0)], flat[np.uint64(a1 + b1 + g1)],
+        flat[np.uint64(a0 + b0 + g0)], flat[np.uint64(a0 + b0 + g1)], flat[np.uint64(a0 + b1 + g0)],
+        flat[np.uint64(a0 + b1 + g1)],
+        flat[np.uint64(a1 + b0 + g0)], flat[np.uint64(a1 + b0 + g1)], flat[np.uint64(a1 + b1 + g0)],
+        flat[np.uint64(a1 + b1 + g1)],
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _outside(counts: Any, x: float, y: float, z: float) -> bool:
+def _outside(counts: Any, x: Any, y: Any, z: Any) -> bool:
     """Whether a place, counted in voxels, has not eight voxels round it."""
-    return x < 0 or y < 0 or z < 0 or int(x) >= (counts[0] << 2) - 1 or int(y) >= (counts[1] << 2) - 1 or int(z) >= (counts[2] << 2) - 1
+    return (
+        x < 0
+        or y < 0
+        or z < 0
+        or int(x) >= (counts[0] << 2) - 1
+        or int(y) >= (counts[1] << 2) - 1
+        or int(z) >= (counts[2] << 2) - 1
+    )
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def read_volume(flat: Any, counts: Any, x: float, y: float, z: float) -> Any:
+def read_volume(flat: Any, counts: Any, x: Any, y: Any, z: Any) -> Any:
     """Return (label, distance to its border mm) at (x, y, z), counted in voxels, to a fraction of a voxel.
 
     The distances of the eight voxels round the place are interpolated, negative where the voxel holds another structure than the
@@ -95,7 +104,7 @@ def read_volume(flat: Any, counts: Any, x: float, y: float, z: float) -> Any:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def slope_at(flat: Any, counts: Any, x: float, y: float, z: float) -> Any:
+def slope_at(flat: Any, counts: Any, x: Any, y: Any, z: Any) -> Any:
     """Return the gradient (three numbers, per voxel) of the distance that `read_volume` interpolates; zero outside the box."""
     if _outside(counts, x, y, z):
         return F(0.0), F(0.0), F(0.0)
@@ -111,25 +120,27 @@ def slope_at(flat: Any, counts: Any, x: float, y: float, z: float) -> Any:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _between(a: float, b: float, share: float) -> float:
+def _between(a: Any, b: Any, share: Any) -> Any:
     return a + share * (b - a)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _stronger(cell: Any, weight: float, label: int, best: float, other: int) -> Any:
+def _stronger(cell: Any, weight: Any, label: Any, best: Any, other: Any) -> Any:
     """The heavier of a voxel and the best so far, of those that hold another structure than `label`."""
     own = int(cell & 255)
     return (weight, own) if own != label and weight > best else (best, other)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _signed(cell: Any, label: int) -> Any:
+def _signed(cell: Any, label: Any) -> Any:
     d = F((cell >> 8) & 255) * DEPTH_STEP
     return d if int(cell & 255) == label else -d
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def find_contact(bricks: Any, bony: Any, origin: Any, way: Any, reach: float, deepest: float, step: float, skin: Any, bone: Any) -> None:
+def find_contact(
+    bricks: Any, bony: Any, origin: Any, way: Any, reach: Any, deepest: Any, step: Any, skin: Any, bone: Any
+) -> None:
     """Find the resting skin and the first bone along every beam.
 
     Parameters
@@ -178,7 +189,7 @@ def find_contact(bricks: Any, bony: Any, origin: Any, way: Any, reach: float, de
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _rod_interval(ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, rod: Any) -> Any:
+def _rod_interval(ox: Any, oy: Any, oz: Any, dx: Any, dy: Any, dz: Any, rod: Any) -> Any:
     """Entry and exit (mm along the unit beam) of a rod with round ends; entry > exit if it is missed. Also the miss distance.
 
     `rod` is start, end, radius at start, radius at end; the mean radius at the nearest place is taken.
@@ -231,7 +242,9 @@ def _rod_interval(ox: float, oy: float, oz: float, dx: float, dy: float, dz: flo
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def cross_rods(origin: Any, way: Any, rods: Any, owner: Any, reach: Any, edge_from: float, count: Any, spans: Any, edges: Any) -> None:
+def cross_rods(
+    origin: Any, way: Any, rods: Any, owner: Any, reach: Any, edge_from: Any, count: Any, spans: Any, edges: Any
+) -> None:
     """Find the stretches of every beam that lie in a nerve or vessel.
 
     Parameters
@@ -273,10 +286,13 @@ def cross_rods(origin: Any, way: Any, rods: Any, owner: Any, reach: Any, edge_fr
                     continue
                 joined = False
                 for m in range(n):
-                    if spans[i, e, m, 2] == owner[r] and first <= spans[i, e, m, 1] + F(0.02) and last >= spans[i, e, m, 0] - F(0.02):
-                        if abs(depth - F(0.5) * (first + last)) < abs(spans[i, e, m, 1] - spans[i, e, m, 0]):
-                            if last - first > spans[i, e, m, 1] - spans[i, e, m, 0]:
-                                spans[i, e, m, 3] = r
+                    if (
+                        spans[i, e, m, 2] == owner[r]
+                        and first <= spans[i, e, m, 1] + F(0.02)
+                        and last >= spans[i, e, m, 0] - F(0.02)
+                    ):
+                        if last - first > spans[i, e, m, 1] - spans[i, e, m, 0]:
+                            spans[i, e, m, 3] = r
                         spans[i, e, m, 0], spans[i, e, m, 1] = min(spans[i, e, m, 0], first), max(spans[i, e, m, 1], last)
                         joined = True
                         break

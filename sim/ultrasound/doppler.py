@@ -1,6 +1,7 @@
 """Colour and power Doppler: blood that moves along the beam, aliased, filtered, and flash where the probe moves.
 
-Each place has a complex echo whose phase turns by pi at the scale's end, as the autocorrelation of a real scanner has (Kasai 1985); it is
+Each place has a complex echo whose phase turns by pi at the scale's end, as the autocorrelation of a real scanner has (Kasai
+1985); it is
 blurred with the beam, so that slow and fast blood mix, and wraps round by itself.
 """
 
@@ -68,7 +69,9 @@ class DopplerSettings:
         if not low <= self.scale <= high:
             raise ValueError(f"scale_cm_s is {self.scale_cm_s}; it must be from {low:g} to {high:g} cm/s.")
         if not 0 <= self.wall_filter < self.scale:
-            raise ValueError(f"wall_filter_cm_s is {self.wall_filter_cm_s}; it must be from 0 to below the scale, {self.scale:g} cm/s.")
+            raise ValueError(
+                f"wall_filter_cm_s is {self.wall_filter_cm_s}; it must be from 0 to below the scale, {self.scale:g} cm/s."
+            )
         low, high = rule["steer_deg_range"]
         if not low <= self.steer_deg <= high:
             raise ValueError(f"steer_deg is {self.steer_deg}; it must be from {low:g} to {high:g} degrees.")
@@ -89,7 +92,9 @@ class DopplerSettings:
         return float(self.wall_filter_cm_s)  # type: ignore[arg-type]
 
 
-def flow(echoes: Echoes, pose: ProbePose, settings: Settings, wanted: DopplerSettings, time_s: float, rate_per_min: float) -> Doppler:
+def flow(
+    echoes: Echoes, pose: ProbePose, settings: Settings, wanted: DopplerSettings, time_s: float, rate_per_min: float
+) -> Doppler:
     """Return what Doppler shows in a frame.
 
     Parameters

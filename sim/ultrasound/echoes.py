@@ -1,6 +1,7 @@
 """The compiled heart of a frame: echoes of scatterers and borders along every beam, in every elevation plane.
 
-Method: section 3 of the project's notes on ultrasound; 2.5-D beams after Storve, Torp 2017 and Bürger 2013, scatterers locked to the tissue.
+Method: section 3 of the project's notes on ultrasound; 2.5-D beams after Storve, Torp 2017 and Bürger 2013, scatterers locked
+to the tissue.
 Imported only where a frame is made.
 """
 
@@ -18,7 +19,7 @@ LATTICES = 4  # at most
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _db(x: float) -> float:
+def _db(x: Any) -> Any:
     """Amplitude of a level in dB; a short series where it is small, as it nearly always is."""
     y = x * F(0.11512925465)
     if y > F(-0.3):
@@ -27,7 +28,7 @@ def _db(x: float) -> float:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _fibre_tilt(fibres: Any, x: float, y: float, z: float, way: Any, i: int) -> float:
+def _fibre_tilt(fibres: Any, x: Any, y: Any, z: Any, way: Any, i: Any) -> Any:
     """Share (0 to 1) of the beam that runs along the fibres at a place counted in voxels; -1 where there are none."""
     a = min(max(int(x * F(0.25) + F(0.5)), 0), fibres.shape[0] - 1)
     b = min(max(int(y * F(0.25) + F(0.5)), 0), fibres.shape[1] - 1)
@@ -40,11 +41,13 @@ def _fibre_tilt(fibres: Any, x: float, y: float, z: float, way: Any, i: int) -> 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _in_nerve(
-    px: float, py: float, pz: float, rods: Any, across: Any, r: int, way: Any, i: int, pattern: Any, amplitude: Any, anisotropy: Any, row: int
-) -> float:  # fmt: skip
+    px: Any, py: Any, pz: Any, rods: Any, across: Any, r: Any, way: Any, i: Any, pattern: Any, amplitude: Any, anisotropy: Any,
+    row: Any
+) -> Any:  # fmt: skip
     """Level of the echo within a nerve: dark fascicles in a bright sheath, and the loss by the nerve's tilt.
 
-    `row` is the tissue of fascicles, the next one that of the sheath; `pattern` (64, 64) says where fascicles lie in a section of 4 mm.
+    `row` is the tissue of fascicles, the next one that of the sheath; `pattern` (64, 64) says where fascicles lie in a section
+    of 4 mm.
     """
     tx, ty, tz = rods[r, 3] - rods[r, 0], rods[r, 4] - rods[r, 1], rods[r, 5] - rods[r, 2]
     length = max(np.sqrt(tx * tx + ty * ty + tz * tz), F(1e-6))
@@ -62,7 +65,7 @@ def _in_nerve(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _strike(real: Any, i: int, at: float, echo: float, blot: Any) -> None:
+def _strike(real: Any, i: Any, at: Any, echo: Any, blot: Any) -> None:
     """Add a sharp echo at a fractional sample of a line; `blot` (16, 7) is its shape at sixteen places between two samples."""
     middle = int(at + F(0.5))
     if middle < 0 or middle > real.shape[1] + 3:
@@ -75,7 +78,7 @@ def _strike(real: Any, i: int, at: float, echo: float, blot: Any) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _smear(real: Any, i: int, at: float, half: float, echo: float, blot: Any) -> None:
+def _smear(real: Any, i: Any, at: Any, half: Any, echo: Any, blot: Any) -> None:
     """Add the echo of a border that runs obliquely through the thickness of a plane: spread over `half` samples to both sides."""
     if half < F(0.75):
         _strike(real, i, at, echo, blot)
@@ -87,8 +90,10 @@ def _smear(real: Any, i: int, at: float, half: float, echo: float, blot: Any) ->
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _facing(nx: float, ny: float, nz: float, way: Any, i: int, elevation: Any, stretch: float) -> Any:
-    """How a border with the normal (nx, ny, nz) at rest meets a beam: cosine of its tilt, and its rise along the elevation, mm per mm."""
+def _facing(nx: Any, ny: Any, nz: Any, way: Any, i: Any, elevation: Any, stretch: Any) -> Any:
+    """How a border with the normal (nx, ny, nz) at rest meets a beam: cosine of its tilt, and its rise along the elevation,
+    mm per mm.
+    """
     along = nx * way[i, 0] + ny * way[i, 1] + nz * way[i, 2]
     side = max(nx * nx + ny * ny + nz * nz - along * along, F(0.0))
     along *= stretch
@@ -98,7 +103,7 @@ def _facing(nx: float, ny: float, nz: float, way: Any, i: int, elevation: Any, s
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _fluid(px: float, py: float, pz: float, pool: Any) -> Any:
+def _fluid(px: Any, py: Any, pz: Any, pool: Any) -> Any:
     """Signed distance to the middle plane of the injectate (mm), and half its thickness there."""
     x, y, z = px - pool[0], py - pool[1], pz - pool[2]
     d = x * pool[3] + y * pool[4] + z * pool[5]
@@ -108,12 +113,13 @@ def _fluid(px: float, py: float, pz: float, pool: Any) -> Any:
 
 @njit(cache=True, parallel=True, fastmath=True)
 def sound_beams(
-    bricks: Any, fibres: Any, low: Any, inverse: float, origin: Any, way: Any, skin: Any, bone: Any,
+    bricks: Any, fibres: Any, low: Any, inverse: Any, origin: Any, way: Any, skin: Any, bone: Any,
     count: Any, spans: Any, edges: Any, rods: Any, across: Any, rod_label: Any,
     tissue_of: Any, amplitude: Any, loss_square: Any, loss_along: Any, speed: Any, connective: Any, anisotropy: Any, bony: Any,
     reflect: Any, through: Any, diffuse: Any, special: Any, pattern: Any,
     texture: Any, lattice: Any, blend: Any, weight: Any, flat_weight: Any, spread: Any,
-    pool: Any, drag: Any, elevation: Any, numbers: Any, mirror: Any, blot: Any, real: Any, imaginary: Any, seen: Any, first_bone: Any, vessel: Any,
+    pool: Any, drag: Any, elevation: Any, numbers: Any, mirror: Any, blot: Any, real: Any, imaginary: Any, seen: Any,
+    first_bone: Any, vessel: Any,
 ) -> None:  # fmt: skip
     """Fill `real` and `imaginary` (lines, samples) with the complex echoes, before the beam's spread.
 
@@ -151,14 +157,16 @@ def sound_beams(
     elevation : (3,) float32 array
         Of the probe, RAS.
     numbers : float32 array
-        dz (mm), use of the true speed (0 or 1), longest gap of gel (mm); amplitudes of borders, of the skin's ladder, of bone's second echo;
+        dz (mm), use of the true speed (0 or 1), longest gap of gel (mm); amplitudes of borders, of the skin's ladder, of bone's
+        second echo;
         half the way between elevation planes (mm).
     mirror : (1024,) float32 array
         Echo of a smooth border by the square of the sine of its tilt.
     blot : (16, 7) float32 array
         Shape of a sharp echo; see `_strike`.
     real, imaginary, seen, first_bone, vessel
-        Out: echoes (lines, samples) float32; labels (lines, samples) int16 of the middle plane; depth of the first bone (lines,) of the middle
+        Out: echoes (lines, samples) float32; labels (lines, samples) int16 of the middle plane; depth of the first bone
+        (lines,) of the middle
         plane; how much (0 to 1, over the planes) of each node lies in an artery or vein, and in which rod (lines, nodes, 2).
     """
     lines, samples = real.shape
@@ -272,7 +280,11 @@ def sound_beams(
                                 loss += share * (loss_square[special[4]] - loss)
                 # the border between the last node and this one
                 cut = F(-1.0)
-                if n > 0 and (label != label_before or rod != rod_before) and (label != label_before or rod < 0 or rod_before < 0):
+                if (
+                    n > 0
+                    and (label != label_before or rod != rod_before)
+                    and (label != label_before or rod < 0 or rod_before < 0)
+                ):
                     t_before = tissue_of[label_before]
                     if rod >= 0 and rod_before < 0:
                         cut = (spans[i, e, span, 0] - rest_before) / max(rest - rest_before, F(1e-6))
@@ -283,8 +295,14 @@ def sound_beams(
                         cut = gap_before / (gap_before - gap) if gap != gap_before else F(0.5)
                     else:
                         if not known_before:
-                            mx, my, mz = px - (rest - rest_before) * way[i, 0], py - (rest - rest_before) * way[i, 1], pz - (rest - rest_before) * way[i, 2]
-                            other, depth_before = read_volume(flat, counts, (mx - low[0]) * inverse, (my - low[1]) * inverse, (mz - low[2]) * inverse)
+                            mx, my, mz = (
+                                px - (rest - rest_before) * way[i, 0],
+                                py - (rest - rest_before) * way[i, 1],
+                                pz - (rest - rest_before) * way[i, 2],
+                            )
+                            other, depth_before = read_volume(
+                                flat, counts, (mx - low[0]) * inverse, (my - low[1]) * inverse, (mz - low[2]) * inverse
+                            )
                             if other != label_before:
                                 depth_before = F(0.0)
                         if not known:
@@ -297,7 +315,11 @@ def sound_beams(
                         if rod >= 0 or rod_before >= 0:
                             q = rod if rod >= 0 else rod_before
                             spot = rest_before + cut * (rest - rest_before)
-                            wx, wy, wz = ox + spot * way[i, 0] - rods[q, 0], oy + spot * way[i, 1] - rods[q, 1], oz + spot * way[i, 2] - rods[q, 2]
+                            wx, wy, wz = (
+                                ox + spot * way[i, 0] - rods[q, 0],
+                                oy + spot * way[i, 1] - rods[q, 1],
+                                oz + spot * way[i, 2] - rods[q, 2],
+                            )
                             tx, ty, tz = rods[q, 3] - rods[q, 0], rods[q, 4] - rods[q, 1], rods[q, 5] - rods[q, 2]
                             s = (wx * tx + wy * ty + wz * tz) / max(tx * tx + ty * ty + tz * tz, F(1e-9))
                             cosine, rise = _facing(wx - s * tx, wy - s * ty, wz - s * tz, way, i, elevation, squeeze)
@@ -306,7 +328,9 @@ def sound_beams(
                         else:
                             spot = (cut - F(1.0)) * (rest - rest_before)
                             cx, cy, cz = px + spot * way[i, 0], py + spot * way[i, 1], pz + spot * way[i, 2]
-                            g0, g1, g2 = slope_at(flat, counts, (cx - low[0]) * inverse, (cy - low[1]) * inverse, (cz - low[2]) * inverse)
+                            g0, g1, g2 = slope_at(
+                                flat, counts, (cx - low[0]) * inverse, (cy - low[1]) * inverse, (cz - low[2]) * inverse
+                            )
                             cosine, rise = _facing(g0, g1, g2, way, i, elevation, squeeze)
                         kappa = diffuse[t_before, tissue]
                         sine = min(max(F(1.0) - cosine * cosine, F(0.0)), F(1.0))
@@ -340,7 +364,8 @@ def sound_beams(
                     break
                 true_z += node_mm * (speed[tissue] if true_speed > 0 else F(1.0))
             scatter(
-                real, imaginary, i, last, loud, cuts, spots, ox, oy, oz, texture, lattice, blend, used, place, height, index, both, noise
+                real, imaginary, i, last, loud, cuts, spots, ox, oy, oz, texture, lattice, blend, used, place, height, index,
+                both, noise
             )  # fmt: skip
             # what the probe's own face and a gap of air send back
             if e == centre_plane:

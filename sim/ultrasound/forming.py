@@ -81,13 +81,26 @@ def detect(real: Any, imaginary: Any, kernel: Any, floor: Any, noise: Any, gain_
             bits[s] = (bits[s] & 0x007FFFFF) | 0x3F800000
         for s in range(samples):
             m = a[s] - F(1.0)
-            poly = m * (F(1.44254494) + m * (F(-0.71814525) + m * (F(0.45754919) + m * (F(-0.27790427) + m * (F(0.12313785) - m * F(0.02671829))))))
+            poly = m * (
+                F(1.44254494)
+                + m * (F(-0.71814525) + m * (F(0.45754919) + m * (F(-0.27790427) + m * (F(0.12313785) - m * F(0.02671829)))))
+            )
             out[i, s] = F(3.0102999566) * (b[s] + poly) + gain_db[s]
 
 
 @njit(cache=True, parallel=True, fastmath=True)
 def convert_flat(
-    levels: Any, seen: Any, line: Any, share: Any, sample: Any, part: Any, bottom: float, scale: float, curve: Any, pixels: Any, labels: Any
+    levels: Any,
+    seen: Any,
+    line: Any,
+    share: Any,
+    sample: Any,
+    part: Any,
+    bottom: Any,
+    scale: Any,
+    curve: Any,
+    pixels: Any,
+    labels: Any,
 ) -> None:
     """Read lines and samples on the pixels of a rectangular picture; as `convert`, with whole and fractional places apart.
 
@@ -102,14 +115,19 @@ def convert_flat(
             near = k if v < F(0.5) else k + 1
             for c in range(first, last):
                 i, u = line[c], share[c]
-                a, b = levels[i, k] + v * (levels[i, k + 1] - levels[i, k]), levels[i + 1, k] + v * (levels[i + 1, k + 1] - levels[i + 1, k])
+                a, b = (
+                    levels[i, k] + v * (levels[i, k + 1] - levels[i, k]),
+                    levels[i + 1, k] + v * (levels[i + 1, k + 1] - levels[i + 1, k]),
+                )
                 level = (a + u * (b - a) - bottom) * scale
                 pixels[r, c] = curve[int(min(max(level, F(0.0)), F(255.0)))]
                 labels[r, c] = seen[i if u < F(0.5) else i + 1, near]
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def convert(levels: Any, seen: Any, line: Any, sample: Any, bottom: float, scale: float, curve: Any, pixels: Any, labels: Any) -> None:
+def convert(
+    levels: Any, seen: Any, line: Any, sample: Any, bottom: Any, scale: Any, curve: Any, pixels: Any, labels: Any
+) -> None:
     """Read lines and samples on the pixels of a sector.
 
     Parameters

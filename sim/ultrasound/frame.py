@@ -110,13 +110,14 @@ def find_echoes(
     face = scanner_table()
     edge_mm = np.float32(face["borders"]["edge_shadow_from_mm"])
     cross_rods(start, way, packed, rods.owner.astype(np.int32), _lines_of(rods, pose, settings), edge_mm, count, spans, edges)
-    weight, flat = plane_weights(settings, np.arange(nodes) * 4 * settings.sample_mm)
+    weight, flat = plane_weights(settings, np.arange(nodes, dtype=np.float64) * 4 * settings.sample_mm)
     turn, blend = lattices(_axes(pose), _grain(settings), settings.seed)
     real, imaginary = np.empty((lines, samples), dtype=np.float32), np.empty((lines, samples), dtype=np.float32)
     seen, bone = np.zeros((lines, samples), dtype=np.int16), np.empty(lines, dtype=np.float32)
     vessel = np.empty((lines, nodes, 2), dtype=np.float32)
     sound_beams(
-        volume.bricks, volume.fibres, volume.low.astype(np.float32), np.float32(1 / volume.spacing_mm), start, way, contact.skin_mm,
+        volume.bricks, volume.fibres, volume.low.astype(np.float32), np.float32(1 / volume.spacing_mm), start, way,
+        contact.skin_mm,
         contact.bone_mm, count, spans, edges, packed, rods.across.astype(np.float32),
         (table.first_strand + rods.owner).astype(np.int32), table.tissue_of, table.amplitude, table.loss_square, table.loss_along,
         table.speed, table.connective, table.anisotropy, table.bony, table.reflect, table.through, table.diffuse, table.special,
@@ -229,7 +230,9 @@ def _lines_of(rods: Strands, pose: ProbePose, settings: Settings) -> NDArray[np.
 
 
 def _pool(injectate: Injectate | None, pose: ProbePose, contact: Contact, b: Beams) -> Floats:
-    """The injectate as the compiled loops want it: centre at rest, normal, radius, half thickness, whether there is any, reach."""
+    """The injectate as the compiled loops want it: centre at rest, normal, radius, half thickness, whether there is any,
+    reach.
+    """
     out = np.zeros(10, dtype=np.float32)
     if injectate is None or injectate.volume_ml <= 0:
         return out
@@ -329,4 +332,4 @@ def fascicles() -> NDArray[np.uint8]:
         if all(np.hypot(u - a, v - b) > r + s + rule["gap_mm"] for a, b, s in discs):
             discs.append((u, v, r))
     inside = np.any([np.hypot(x - a, y - b) < r for a, b, r in discs], axis=0)
-    return inside.astype(np.uint8)
+    return np.asarray(inside, dtype=np.uint8)

@@ -55,7 +55,8 @@ class BModeImage:
     labels : (rows, columns) int16 array
         Index into `keys` of the structure at each pixel, in the middle of the slice.
     keys : tuple of str
-        Keys of the anatomy's structures; `keys[0]` is '' (outside the body, or not seen); further names without a structure in the
+        Keys of the anatomy's structures; `keys[0]` is '' (outside the body, or not seen); further names without a structure in
+        the
         anatomy are 'needle', 'injectate' and 'soft_tissue' (what fills the space between structures).
     pixel_mm : (float, float)
         Height (along the beam) and width of a pixel.

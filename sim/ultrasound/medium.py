@@ -177,7 +177,8 @@ def tables(medium: Medium, frequency_mhz: float) -> Tables:
     listed = tuple(rows.values())
     first = len(medium.keys)
     special = [
-        names.index("gel"), names.index("injectate"), order.index("nerve_fascicle"), order.index("nerve_sheath"), order.index("tendon"),
+        names.index("gel"), names.index("injectate"), order.index("nerve_fascicle"), order.index("nerve_sheath"),
+        order.index("tendon"),
         names.index("air"), first, 0,
     ]  # fmt: skip
     per_mm = 2 * frequency_mhz / 10
@@ -186,7 +187,8 @@ def tables(medium: Medium, frequency_mhz: float) -> Tables:
         np.array([rows[k].key in ("bone", "steel") for k in of]),
         _floats([10 ** (t.backscatter_db / 20) for t in listed]), _floats([t.attenuation_db_cm_mhz * per_mm for t in listed]),
         _floats([t.attenuation_along_db_cm_mhz * per_mm for t in listed]), _floats([t.sound_speed_m_s / 1540 for t in listed]),
-        np.array([_connective(t) for t in listed], dtype=np.float32), np.array([_anisotropy(t) for t in listed], dtype=np.float32),
+        np.array([_connective(t) for t in listed], dtype=np.float32), np.array([_anisotropy(t) for t in listed],
+        dtype=np.float32),
         _pairs(listed, _mirror), _pairs(listed, lambda a, b: 1 - reflection(a, b) ** 2),
         _pairs(listed, lambda a, b: max(a.diffuse_share, b.diffuse_share)), np.array(special, dtype=np.int32),
     )  # fmt: skip
@@ -218,7 +220,11 @@ def _anisotropy(t: Tissue) -> Floats:
 
 
 def block(
-    parts: Mapping[str, Tissue], inside: Mapping[str, ArrayLike], low: ArrayLike, shape: tuple[int, int, int], spacing_mm: float = 0.25
+    parts: Mapping[str, Tissue],
+    inside: Mapping[str, ArrayLike],
+    low: ArrayLike,
+    shape: tuple[int, int, int],
+    spacing_mm: float = 0.25,
 ) -> LabelVolume:
     """Return voxels from signed distances (mm, negative inside) of the parts, later ones over earlier ones.
 
@@ -243,5 +249,9 @@ def block(
     nothing = np.zeros(shape, dtype=np.uint8)
     coarse = tuple(-(-n // 4) for n in shape)
     return LabelVolume(
-        bricked(packed(label, depth, nothing, nothing)), np.zeros((*coarse, 4), dtype=np.int8), np.asarray(low, dtype=np.float64), spacing_mm, keys
+        bricked(packed(label, depth, nothing, nothing)),
+        np.zeros((*coarse, 4), dtype=np.int8),
+        np.asarray(low, dtype=np.float64),
+        spacing_mm,
+        keys,
     )

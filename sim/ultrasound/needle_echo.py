@@ -52,7 +52,8 @@ def insertion_deg(needle: ScanNeedle, pose: ProbePose) -> float:
 
 
 def add_needle(
-    real: Floats, imaginary: Floats, seen: NDArray[np.int16], needle: ScanNeedle, pose: ProbePose, settings: Settings, table: Tables,
+    real: Floats, imaginary: Floats, seen: NDArray[np.int16], needle: ScanNeedle, pose: ProbePose, settings: Settings,
+    table: Tables,
     bone_mm: Floats,
 ) -> None:  # fmt: skip
     """Add the echoes of a needle to lines and samples, in place, dim what is behind it, and mark it in the labels."""
@@ -122,4 +123,4 @@ def _passed(sample: Array, settings: Settings) -> Array:
 def _lit(line: Array, sample: Array, bone_mm: Floats, settings: Settings) -> Array:
     """1 where no bone lies over a point, else 0."""
     at = np.clip(np.round(line), 0, len(bone_mm) - 1).astype(int)
-    return (sample * settings.sample_mm < bone_mm[at] + 0.3).astype(np.float64)
+    return np.asarray(sample * settings.sample_mm < bone_mm[at] + 0.3, dtype=np.float64)

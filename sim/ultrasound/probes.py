@@ -127,7 +127,8 @@ def wavelength_mm(mhz: float, c: float | None = None) -> float:
 def axial_fwhm_mm(model: ProbeModel, mhz: float) -> float:
     """Return the length of the pulse's envelope, mm: wavelengths over the relative bandwidth.
 
-    The constant is what PyMUST's one-cycle pulse has on the L11-5v (0.184 mm at 7.6 MHz, bandwidth 0.77) and on the L12-3v (0.155 mm at
+    The constant is what PyMUST's one-cycle pulse has on the L11-5v (0.184 mm at 7.6 MHz, bandwidth 0.77) and on the L12-3v
+    (0.155 mm at
     7.54 MHz, bandwidth 0.93).
 
     Raises

@@ -90,7 +90,11 @@ class Scanner:
         if doppler is None:
             return picture
         found = flow(echoes, pose, self.settings, doppler, time_s, self.pulse_rate)
-        told = {"wall_filter_cm_s": doppler.wall_filter, "doppler_scale_cm_s": doppler.scale, "doppler_steer_deg": doppler.steer_deg}
+        told = {
+            "wall_filter_cm_s": doppler.wall_filter,
+            "doppler_scale_cm_s": doppler.scale,
+            "doppler_steer_deg": doppler.steer_deg,
+        }
         return replace(picture, doppler=found, settings=MappingProxyType(dict(picture.settings) | told))
 
     def echoes(
@@ -126,7 +130,8 @@ class Scanner:
         if s.marker_side == "right":
             pixels, labels = pixels[:, ::-1].copy(), labels[:, ::-1].copy()
         return BModeImage(
-            pixels, labels, self._names, (g.pixel_mm, g.pixel_mm), ras_from_image(s, pose.ras_from_probe.matrix), s.deep_mm, s.marker_side,
+            pixels, labels, self._names, (g.pixel_mm, g.pixel_mm), ras_from_image(s, pose.ras_from_probe.matrix), s.deep_mm,
+            s.marker_side,
             MappingProxyType(dict(self._told)), s.seed,
         )  # fmt: skip
 
@@ -135,4 +140,5 @@ class Scanner:
 def grey_map() -> NDArray[np.uint8]:
     """Return the grey (256,) of each step from black to white of the dynamic range."""
     curve = np.array(scanner_table()["picture"]["curve"])
-    return np.interp(np.linspace(0, 1, 256), curve[::2], curve[1::2] * 255).round().astype(np.uint8)
+    grey = np.interp(np.linspace(0, 1, 256), curve[::2], curve[1::2] * 255)
+    return np.asarray(grey.round(), dtype=np.uint8)

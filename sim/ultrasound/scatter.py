@@ -22,7 +22,7 @@ FIXED = 65536.0  # steps of the fixed-point places along the texture
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def lay_beam(spots: Any, last: int, lattice: Any, q: int, ox: float, oy: float, oz: float, place: Any, height: Any) -> None:
+def lay_beam(spots: Any, last: Any, lattice: Any, q: Any, ox: Any, oy: Any, oz: Any, place: Any, height: Any) -> None:
     """Find where the nodes of one beam lie in the texture.
 
     Parameters
@@ -62,7 +62,7 @@ def lay_beam(spots: Any, last: int, lattice: Any, q: int, ox: float, oy: float, 
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def gather(texture: Any, place: Any, height: Any, last: int, weight: float, index: Any, both: Any, noise: Any) -> None:
+def gather(texture: Any, place: Any, height: Any, last: Any, weight: Any, index: Any, both: Any, noise: Any) -> None:
     """Add one lattice's noise to `noise` (2, 4, nodes), at the four samples after each node but the last.
 
     `texture` (4 * 32 * 512,) uint32 holds the real part in its lower, the imaginary part in its upper 16 bits; `index` (nodes,)
@@ -84,7 +84,7 @@ def gather(texture: Any, place: Any, height: Any, last: int, weight: float, inde
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _level(a: float, b: float, cut: float, s: int) -> Any:
+def _level(a: Any, b: Any, cut: Any, s: Any) -> Any:
     """Loudness at the s-th sample after a node: it runs evenly, or jumps at a border (`cut`, share of the way; below 0: none)."""
     share = F(s) * F(1.0 / STEP)
     jump = F(1.0) if share >= cut else F(0.0)
@@ -92,7 +92,7 @@ def _level(a: float, b: float, cut: float, s: int) -> Any:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def add_noise(real: Any, imaginary: Any, i: int, last: int, loud: Any, cuts: Any, noise: Any) -> None:
+def add_noise(real: Any, imaginary: Any, i: Any, last: Any, loud: Any, cuts: Any, noise: Any) -> None:
     """Add noise (2, 4, nodes) to line `i` of `real` and `imaginary` (lines, samples), as loud as its nodes (nodes,) tell."""
     for n in range(last):
         a, b, cut, at = loud[n], loud[n + 1], cuts[n + 1], n * STEP
@@ -109,8 +109,8 @@ def add_noise(real: Any, imaginary: Any, i: int, last: int, loud: Any, cuts: Any
 
 @njit(cache=True, nogil=True, fastmath=True)
 def scatter(
-    real: Any, imaginary: Any, i: int, last: int, loud: Any, cuts: Any, spots: Any, ox: float, oy: float, oz: float, texture: Any,
-    lattice: Any, blend: Any, used: int, place: Any, height: Any, index: Any, both: Any, noise: Any,
+    real: Any, imaginary: Any, i: Any, last: Any, loud: Any, cuts: Any, spots: Any, ox: Any, oy: Any, oz: Any, texture: Any,
+    lattice: Any, blend: Any, used: Any, place: Any, height: Any, index: Any, both: Any, noise: Any,
 ) -> None:  # fmt: skip
     """Add the echoes of scatterers along one beam of one plane, from what was found at its nodes; `place` and on are scratch."""
     noise[:] = F(0.0)

@@ -1,7 +1,9 @@
 """Scatterers locked to the tissue: Gaussian noise whose grain fits the beam, and lattices to lay it in the head.
 
-Speckle must move with the tissue, and change as slowly when the probe is swept as the beam is thick. The grain of the noise is therefore as
-fine as the samples along the beam, as the lines across, and as long as part of the slice in elevation. A lattice of such grains lies still in the head;
+Speckle must move with the tissue, and change as slowly when the probe is swept as the beam is thick. The grain of the noise is
+therefore as
+fine as the samples along the beam, as the lines across, and as long as part of the slice in elevation. A lattice of such grains
+lies still in the head;
 of 720 lattices, one for each of as many orientations, those four that suit the probe's best are blended.
 """
 
@@ -25,7 +27,9 @@ HALF_TURNS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
 
 @cache
 def texture(seed: int) -> Floats:
-    """Return complex Gaussian noise (2, 4 * 32 * 512), real and imaginary parts of deviation 1, periodic, with the grain of `GRAIN_STEPS`."""
+    """Return complex Gaussian noise (2, 4 * 32 * 512), real and imaginary parts of deviation 1, periodic, with the grain of
+    `GRAIN_STEPS`.
+    """
     rng = np.random.default_rng([seed, 1])
     out = rng.standard_normal((2, *SHAPE), dtype=np.float32)
     for axis, grain in enumerate(GRAIN_STEPS):
@@ -33,7 +37,7 @@ def texture(seed: int) -> Floats:
     out = out - out.mean(axis=(1, 2, 3), keepdims=True)
     out = (out / out.std(axis=(1, 2, 3), keepdims=True)).reshape(2, -1)
     out.setflags(write=False)
-    return out
+    return np.asarray(out, dtype=np.float32)
 
 
 @cache

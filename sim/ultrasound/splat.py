@@ -51,7 +51,7 @@ def dim_below(real: Any, imaginary: Any, line: Any, sample: Any, share: Any) -> 
 
 
 @njit(cache=True, nogil=True)
-def mark(seen: Any, line: Any, sample: Any, half: float, label: int) -> None:
+def mark(seen: Any, line: Any, sample: Any, half: Any, label: Any) -> None:
     """Write a label within `half` samples of points."""
     lines, samples = seen.shape
     for p in range(len(line)):

@@ -46,7 +46,7 @@ def spread(settings: Settings) -> Spread:
     pulse = axial_fwhm_mm(settings.model, settings.mhz) / WIDTHS_PER_DEVIATION / dz
     axial = _half(np.array([_less(pulse, grain, LEAST_SAMPLES)]))[:, 0]
     axial /= np.sqrt(_power(axial[:, None], np.array([grain]))[0])
-    depth = (np.arange(settings.samples) + 0.5) * dz
+    depth = np.asarray((np.arange(settings.samples) + 0.5) * dz, dtype=np.float64)
     spacing = beams(settings).spacing_mm
     wide = lateral_deviation_mm(settings, depth) / spacing
     own = lateral_grain_mm(settings) / spacing
@@ -67,7 +67,7 @@ def lateral_grain_mm(settings: Settings) -> float:
 
 def _less(whole: Array | float, own: Array | float, least: float) -> Array:
     """Deviation of the kernel that turns a grain of deviation `own` into one of `whole`."""
-    return np.sqrt(np.maximum(np.square(whole) - np.square(own), least**2))
+    return np.asarray(np.sqrt(np.maximum(np.square(whole) - np.square(own), least**2)))
 
 
 def _half(deviation: Array) -> Array:
