@@ -18,19 +18,16 @@ DEEP_MM = 18.0
 SEEDS = 8
 
 
-def mirror_error_db(tilt_deg: float) -> list[float]:
-    """Return the measured less the expected echo, dB, of a border tilted by an angle, both ways.
+def mirror_error_db(tilt_deg: float, toward: str = "lateral") -> list[float]:
+    """Return the measured less the expected echo, dB, of a border tilted within the image or out of it ('elevation').
 
     Expected is D = exp(-(angle / width)^2) beside the share that does not depend on the angle. The echo is its area along the
     beam: across lines the beam smears a tilted border in depth, which lowers the peak and leaves the area.
     """
     kappa = max(tissue("fat").diffuse_share, tissue("muscle").diffuse_share)
     expected = (np.exp(-((tilt_deg / border_width_deg()) ** 2)) + kappa) / (1 + kappa)
-    out = []
-    for toward in ("lateral", "elevation"):
-        found = [_border_area(angle, toward) for angle in (0.0, tilt_deg)]
-        out.append(float(20 * np.log10(found[1] / found[0] / expected)))
-    return out
+    found = [_border_area(angle, toward) for angle in (0.0, tilt_deg)]
+    return [float(20 * np.log10(found[1] / found[0] / expected))]
 
 
 def _border_area(tilt_deg: float, toward: str) -> float:
