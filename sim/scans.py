@@ -83,6 +83,9 @@ class Scan:
         for name, value in self.motions.items():
             check_choice("motion", name, MOTIONS)
             check_reach(name, value)
+        check_reach("inject", self.inject_ml)
+        if not np.isfinite(self.time_s):
+            raise ValueError(f"time is {self.time_s:g}; it must be a finite number of seconds.")
         if self.inject_ml and self.aim is None:
             raise ValueError("fluid needs a needle: name what the needle is aimed at.")
 
@@ -102,10 +105,11 @@ class Sweep:
 
 
 def check_reach(name: str, value: float) -> None:
-    """Raise ValueError unless a motion is a finite number within reach."""
+    """Raise ValueError unless a motion, or what else a sweep changes, is a finite number within reach."""
     most = FARTHEST.get(name, 1.0 if name == "needle" else 50.0 if name == "inject" else 600.0)
-    if not (np.isfinite(value) and abs(value) <= most):
-        raise ValueError(f"{name} is {value:g}; it must be a number from {-most:g} to {most:g}.")
+    least = 0.0 if name in ("needle", "inject") else -most
+    if not (np.isfinite(value) and least <= value <= most):
+        raise ValueError(f"{name} is {value:g}; it must be a number from {least:g} to {most:g}.")
 
 
 def scanner_for(anatomy: Anatomy | Medium, scan: Scan) -> Scanner:
@@ -157,6 +161,10 @@ def clip(
     """Yield the frames of a clip: time runs on, and what the sweep names changes evenly."""
     if not 1 <= frames <= MOST_FRAMES:
         raise ValueError(f"frames is {frames}; it must be from 1 to {MOST_FRAMES}.")
+    if not (np.isfinite(fps) and fps > 0):
+        raise ValueError(f"fps is {fps:g}; it must be a finite number above 0.")
+    if sweep is not None and sweep.what in ("needle", "inject") and scan.aim is None:
+        raise ValueError(f"a sweep of {sweep.what} needs a needle: name what the needle is aimed at.")
     ground = Ground(anatomy)
     for i in range(frames):
         share = i / max(frames - 1, 1)

@@ -130,7 +130,7 @@ def test_the_scanner_is_as_the_pose_names_it(anatomy: Anatomy) -> None:
 # ---- aim
 
 
-@pytest.mark.parametrize("name", ["gon", "greater occipital nerve", "greater_occipital_nerve", NERVE])
+@pytest.mark.parametrize("name", ["gon", "greater_occipital_nerve", NERVE])
 def test_what_is_aimed_at_may_be_named_in_many_ways(anatomy: Anatomy, name: str) -> None:
     assert aimed_at(anatomy, Scan(aim=Aim(name))) == NERVE
     assert aimed_at(anatomy, Scan(side="left", aim=Aim("gon"))) == "greater_occipital_nerve_left"
@@ -238,6 +238,12 @@ def test_too_few_or_many_frames_are_refused(own: Scanner, anatomy: Anatomy, fram
 def test_an_impossible_rate_is_refused(own: Scanner, anatomy: Anatomy, fps: float) -> None:
     with pytest.raises(ValueError, match="fps"):
         next(clip(own, anatomy, Scan(), None, 2, fps))
+
+
+@pytest.mark.parametrize("what", ["needle", "inject"])
+def test_a_sweep_of_a_needle_that_is_not_there_is_refused(own: Scanner, anatomy: Anatomy, what: str) -> None:
+    with pytest.raises(ValueError, match=f"a sweep of {what} needs a needle"):
+        next(clip(own, anatomy, Scan(), Sweep(what, 0.0, 1.0), 2, 20.0))
 
 
 def test_ends_of_the_image_are_named(own: Scanner, anatomy: Anatomy, ground: Ground) -> None:

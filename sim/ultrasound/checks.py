@@ -132,8 +132,9 @@ def report(figures: Sequence[Figure]) -> str:
     good = sum(f.inside for f in figures)
     lines = [
         "# The ultrasound against physics", "",
-        f"{good} of {len(figures)} checks lie in their windows. Each is measured on a phantom with exact answers; where the result may",
-        "depend on how the probe is turned, or on where a point lies between two lines, the worst of several counts. Made by", "",
+        f"{good} of {len(figures)} checks lie in their windows. Each is measured on a phantom with exact answers; where the",
+        "result may depend on how the probe is turned, or on where a point lies between two lines, the worst of several counts.",
+        "Made by", "",
         "    inion validate --ultrasound -o docs/ultrasound-validation.md", "",
         "Windows are those of the table `sim/data/ultrasound_checks.toml`, which also says from where each comes.", "",
         "| check | measured | window | unit | inside | sources | evidence |", "|---|---:|---|---|---|---|---|",
