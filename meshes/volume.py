@@ -14,6 +14,7 @@ Array = NDArray[np.float64]
 SPACING_MM = 0.25
 DEPTH_STEP_MM = 0.01  # of the byte that tells how far the border is
 BRICK = 4  # voxels along each edge of a brick
+FIBRE_SCALE = 32767
 FIBRE_RATIO = 4  # voxels between the nodes of the fibres
 EMPTY, FILLING = "", "soft_tissue"  # outside the skin; what fills the space between structures
 
@@ -30,8 +31,8 @@ class LabelVolume:
         bytes a voxel, lowest first: index into `keys`; distance to the nearest border of that structure in steps of
         0.01 mm (255: 2.55 mm or more; beyond 0.66 mm a lower bound); share of connective tissue, 0 to 255; share of tendon, 0
         to 255.
-    fibres : (px, py, pz, 4) int8 array
-        Direction of the fibres times 127 at every fourth voxel; zero where there are none.
+    fibres : (px, py, pz, 4) int16 array
+        Direction of the fibres times 32767 at every fourth voxel; zero where there are none.
     low : (3,) array
         Middle of the first voxel, mm RAS.
     spacing_mm : float
@@ -40,7 +41,7 @@ class LabelVolume:
     """
 
     bricks: NDArray[np.uint32]
-    fibres: NDArray[np.int8]
+    fibres: NDArray[np.int16]
     low: Array
     spacing_mm: float
     keys: tuple[str, ...]

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from meshes.model import Anatomy, Structure
 from meshes.points import load_table
-from meshes.volume import EMPTY, FIBRE_RATIO, FILLING, SPACING_MM, bricked, packed
+from meshes.volume import EMPTY, FIBRE_RATIO, FIBRE_SCALE, FILLING, SPACING_MM, bricked, packed
 from meshes.voxels import inside_mask
 
 Array = NDArray[np.float64]
@@ -32,7 +32,7 @@ class Tile:
     """Bricks (40, 40, 40, 64) and fibres (40, 40, 40, 4) of one cube; see `LabelVolume`."""
 
     bricks: NDArray[np.uint32]
-    fibres: NDArray[np.int8]
+    fibres: NDArray[np.int16]
 
 
 def volume_keys(anatomy: Anatomy) -> tuple[str, ...]:
@@ -72,8 +72,8 @@ def build_tile(anatomy: Anatomy, tile: Sequence[int]) -> Tile:
     directions, tendon = _directions(anatomy, keys, low)
     connective = _connective(anatomy, keys, label, directions, first_node(tile))
     inner = directions[_inner(FIBRE_RATIO)]
-    fibres = np.zeros((*inner.shape[:3], 4), dtype=np.int8)
-    fibres[..., :3] = np.round(inner * 127)
+    fibres = np.zeros((*inner.shape[:3], 4), dtype=np.int16)
+    fibres[..., :3] = np.round(inner * FIBRE_SCALE)
     share = _enlarged(tendon)
     fleshy = np.isin(label, _indices(anatomy, keys, "muscle", "fascia", "ligament"))
     sinewy = np.where(fleshy, np.round(share * 255), 0).astype(np.uint8)

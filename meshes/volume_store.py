@@ -21,7 +21,7 @@ from meshes.volume import BRICK, FIBRE_RATIO, SPACING_MM, LabelVolume
 from meshes.volume_build import TILE, Tile, build_tile, first_node, volume_keys
 
 Array = NDArray[np.float64]
-VERSION = 4  # of the tiles' content; a change makes old files useless
+VERSION = 5  # of the tiles' content; a change makes old files useless
 FOLDER_VARIABLE = "INION_CACHE"
 LARGEST_MB = 3000.0  # of the folder; the oldest files go
 LARGEST_TILES = 64
@@ -82,7 +82,7 @@ class VolumeStore:
         """
         a, count = _tiles_of(np.array([low, high], dtype=np.float64))
         bricks = np.empty((*(count * TILE // BRICK), BRICK**3), dtype=np.uint32)
-        fibres = np.empty((*(count * TILE // FIBRE_RATIO), 4), dtype=np.int8)
+        fibres = np.empty((*(count * TILE // FIBRE_RATIO), 4), dtype=np.int16)
         wanted = list(product(*(range(int(n)) for n in count)))
         for done, at in enumerate(wanted):
             tile = self._tile(tuple(int(v) for v in a + at), done, len(wanted))
@@ -134,10 +134,10 @@ def _read(path: Path) -> Tile | None:
     except (OSError, zlib.error):
         return None
     voxels, coarse = TILE**3, (TILE // FIBRE_RATIO) ** 3
-    if len(content) != 4 * voxels + 4 * coarse:
+    if len(content) != 4 * voxels + 8 * coarse:
         return None
     planes = np.frombuffer(content, dtype=np.uint8, count=4 * voxels).reshape(4, voxels)
-    fibres = np.frombuffer(content, dtype=np.int8, offset=4 * voxels).reshape(*(TILE // FIBRE_RATIO,) * 3, 4)
+    fibres = np.frombuffer(content, dtype="<i2", offset=4 * voxels).reshape(*(TILE // FIBRE_RATIO,) * 3, 4)
     cells = np.empty((voxels, 4), dtype=np.uint8)
     for i in range(4):
         cells[:, i] = planes[i]
@@ -148,7 +148,7 @@ def _read(path: Path) -> Tile | None:
 def _write(path: Path, tile: Tile, folder: Path) -> None:
     """Keep a tile, whole or not at all; a folder that cannot be written is no fault."""
     cells = tile.bricks.astype("<u4").reshape(-1, 1).view(np.uint8)
-    content = zlib.compress(np.ascontiguousarray(cells.T).tobytes() + tile.fibres.tobytes(), 1)
+    content = zlib.compress(np.ascontiguousarray(cells.T).tobytes() + tile.fibres.astype("<i2").tobytes(), 1)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,9 @@ def trunk(s: Strands, key: str) -> Strands:
     own = part(s, key)
     ends = np.flatnonzero(np.diff(own.along_mm) < 0)
     n = ends[0] + 1 if len(ends) else len(own)
-    return Strands(own.start[:n], own.end[:n], own.radius_mm[:n], own.across[:n], own.along_mm[:n], own.owner[:n], s.keys, s.kinds)
+    return Strands(
+        own.start[:n], own.end[:n], own.radius_mm[:n], own.across[:n], own.along_mm[:n], own.owner[:n], s.keys, s.kinds
+    )
 
 
 def test_every_nerve_and_vessel_with_an_axis_has_rods(anatomy: Anatomy, strands: Strands) -> None:

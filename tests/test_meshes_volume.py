@@ -23,26 +23,26 @@ from meshes.volume_store import TILE_MM, VolumeStore, cache_folder, content_dige
 
 Array = NDArray[np.float64]
 BONE_AT, BONE_MM = np.array([44.0, 20, 19]), 6.0
-BALLS = {
-    "skin": ("skin", [40.0, 20, 20], [30.0, 17, 17]),
-    "splenius_capitis_right": ("muscle", [40.0, 20, 19], [20.0, 9, 9]),
-    "atlas": ("bone", BONE_AT, [BONE_MM] * 3),
+BALLS: dict[str, tuple[str, Array, Array]] = {
+    "skin": ("skin", np.array([40.0, 20, 20]), np.array([30.0, 17, 17])),
+    "splenius_capitis_right": ("muscle", np.array([40.0, 20, 19]), np.array([20.0, 9, 9])),
+    "atlas": ("bone", BONE_AT, np.full(3, BONE_MM)),
 }
 SKIN_MM = 2.0
 
 
-def ball(centre: Array | list[float], radii: Array | list[float], fine: int = 5) -> SurfaceMesh:
+def ball(centre: Array, radii: Array, fine: int = 5) -> SurfaceMesh:
     import trimesh
 
     sphere = trimesh.creation.icosphere(subdivisions=fine)
     unit = np.asarray(sphere.vertices, dtype=np.float64)
-    normals = unit / np.asarray(radii)
+    normals = unit / radii
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    return SurfaceMesh(np.asarray(centre) + unit * np.asarray(radii), np.asarray(sphere.faces, dtype=np.int64), normals)
+    return SurfaceMesh(centre + unit * radii, np.asarray(sphere.faces, dtype=np.int64), normals)
 
 
 def structure(key: str, kind: str, mesh: SurfaceMesh) -> Structure:
-    return Structure(key, "median", kind, kind, key, key, None, mesh, None, None, {}, ("kim2018",), "design")  # type: ignore[arg-type]
+    return Structure(key, "median", kind, kind, key, key, None, mesh, None, None, {}, ("kim2018",), "design")
 
 
 def small(**moved: Array) -> Anatomy:
@@ -94,7 +94,9 @@ def test_keys_of_the_shipped_model_hold_solids_and_no_tubes(anatomy: Anatomy) ->
     assert "greater_occipital_nerve_right" not in keys and layer_of(anatomy["atlas"]) == "bone"
 
 
-def test_labels_are_those_of_the_surfaces_and_the_inner_structure_wins(both: LabelVolume, head: Anatomy, rng: np.random.Generator) -> None:
+def test_labels_are_those_of_the_surfaces_and_the_inner_structure_wins(
+    both: LabelVolume, head: Anatomy, rng: np.random.Generator
+) -> None:
     at = np.stack([rng.integers(0, n, 6000) for n in both.shape], axis=1)
     points = both.low + both.spacing_mm * at
     away = {key: SurfaceQuery(head[key].mesh).signed_distance(points) for key in BALLS}
@@ -125,8 +127,8 @@ def test_distances_further_off_are_never_too_long(both: LabelVolume, head: Anato
 
 
 def test_a_point_outside_the_box_is_nowhere(both: LabelVolume) -> None:
-    assert both.key_at([[-1.0, 20, 20], [500, 20, 20], BONE_AT]) == [EMPTY, EMPTY, "atlas"]
-    assert both.holds([BONE_AT]) and not both.holds([BONE_AT, [81.0, 0, 0]]) and not both.holds([[0.0, 0, np.nan]])
+    assert both.key_at(np.array([[-1.0, 20, 20], [500, 20, 20], BONE_AT])) == [EMPTY, EMPTY, "atlas"]
+    assert both.holds([BONE_AT]) and not both.holds(np.array([BONE_AT, [81.0, 0, 0]])) and not both.holds([[0.0, 0, np.nan]])
 
 
 @given(
@@ -140,8 +142,8 @@ def test_what_is_packed_into_bricks_comes_back(
     arrays = [np.zeros(shape, dtype=t) for t in (np.uint8, np.float32, np.uint8, np.uint8)]
     for array, value in zip(arrays, (label, depth, connective, tendon), strict=True):
         array[place] = value
-    cells = packed(*arrays)  # type: ignore[arg-type]
-    volume = LabelVolume(bricked(cells), np.zeros((2, 1, 3, 4), np.int8), np.zeros(3), 0.25, tuple(str(i) for i in range(256)))
+    cells = packed(*arrays)
+    volume = LabelVolume(bricked(cells), np.zeros((2, 1, 3, 4), np.int16), np.zeros(3), 0.25, tuple(str(i) for i in range(256)))
     assert volume.shape == shape and (volume.cells == cells).all()
     assert volume.labels[place] == label and abs(volume.depths_mm[place] - min(depth, 2.55)) <= 0.00501
     assert volume.cells[place] >> 16 & 255 == connective and volume.cells[place] >> 24 == tendon
@@ -176,7 +178,7 @@ def test_fibres_are_where_the_muscle_is(both: LabelVolume, rng: np.random.Genera
     inside = both.labels[::4, ::4, ::4] == both.keys.index("splenius_capitis_right")
     bony = both.labels[::4, ::4, ::4] == both.keys.index("atlas")
     far = both.depths_mm[::4, ::4, ::4] > 1.0
-    assert (both.fibres[inside & far, 0] == 127).all() and not both.fibres[inside & far, 1:].any()
+    assert (both.fibres[inside & far, 0] == 32767).all() and not both.fibres[inside & far, 1:].any()
     assert (both.fibres[~inside & ~bony & far] == 0).all()
 
 
@@ -198,7 +200,9 @@ def test_texture_is_alike_on_both_sides_of_a_seam(both: LabelVolume) -> None:
     assert abs(np.mean([m for _, m in others[:24]]) / np.mean([m for _, m in others[24:]]) - 1) < 0.35
 
 
-def test_a_place_is_the_same_whatever_box_it_is_read_from(head: Anatomy, folder: Path, both: LabelVolume, rng: np.random.Generator) -> None:
+def test_a_place_is_the_same_whatever_box_it_is_read_from(
+    head: Anatomy, folder: Path, both: LabelVolume, rng: np.random.Generator
+) -> None:
     one = VolumeStore(head, folder).box([41.0, 1, 1], [79.0, 39, 39])
     assert one.low.tolist() == [40.0, 0, 0] and one.shape == (TILE,) * 3
     assert (one.cells == both.cells[TILE:]).all() and (one.fibres == both.fibres[TILE // 4 :]).all()
@@ -208,7 +212,7 @@ def test_a_place_is_the_same_whatever_box_it_is_read_from(head: Anatomy, folder:
 @pytest.mark.parametrize("above", [0.4, 1.1, 1.9])
 def test_skin_whose_surface_lies_in_the_next_tile_is_skin(above: float) -> None:
     """A tile that ends less than a skin's thickness under the surface."""
-    skin = ball([20.0, 20, 40 + above - 60], [60.0] * 3)
+    skin = ball(np.array([20.0, 20, 40 + above - 60]), np.full(3, 60.0))
     tile = build_tile(Anatomy.of("flat", [structure("skin", "skin", skin)], {}, {}), (0, 0, 0))
     label = tile.bricks.reshape(40, 40, 40, 4, 4, 4).transpose(0, 3, 1, 4, 2, 5).reshape(TILE, TILE, TILE)[80, 80] & 255
     deep = above + 0.25 * np.arange(1, TILE + 1)  # of the voxels, from the last one down
@@ -241,7 +245,7 @@ def fake(_: Anatomy, at: tuple[int, ...]) -> Tile:
     """A tile that is made in no time; its content follows from its place."""
     rng = np.random.default_rng([v + 100 for v in at])
     bricks = np.repeat(rng.integers(0, 3, (40, 40, 40, 1), dtype=np.uint32), 64, axis=3)
-    return Tile(bricks, rng.integers(-127, 128, (40, 40, 40, 4), dtype=np.int8))
+    return Tile(bricks, rng.integers(-32767, 32768, (40, 40, 40, 4), dtype=np.int16))
 
 
 def forbidden(*_: object) -> Tile:
@@ -359,7 +363,9 @@ def test_the_folder_is_that_of_the_variable_or_the_user(monkeypatch: pytest.Monk
         ([50, 0, 0], [-50, 1, 1], "upper corner"),
     ],
 )  # fmt: skip
-def test_a_bad_box_is_refused(head: Anatomy, tmp_path: Path, quick: Callable[..., None], low: list[float], high: list[float], match: str) -> None:
+def test_a_bad_box_is_refused(
+    head: Anatomy, tmp_path: Path, quick: Callable[..., None], low: list[float], high: list[float], match: str
+) -> None:
     quick(forbidden)
     with pytest.raises(ValueError, match=match):
         VolumeStore(head, tmp_path).box(low, high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ def loaded(anatomy: Anatomy, scanner: Scanner, monkeypatch: pytest.MonkeyPatch) 
         made.medium = scanner.medium
         return made
 
-    monkeypatch.setattr(sim.anatomies, "load_anatomy", lambda source="shipped": anatomy if source == "shipped" else real_load(source))
+    monkeypatch.setattr(
+        sim.anatomies, "load_anatomy", lambda source="shipped": anatomy if source == "shipped" else real_load(source)
+    )
     monkeypatch.setattr(sim.scans, "scanner_for", shared)
 
 
@@ -123,7 +126,8 @@ def test_the_overlay_and_the_width_change_the_screen(loaded: None, here: Path, c
         (("--needle", "gon"), "needle"), (("--needle", "gon", "--end", "medial", "--echogenic", "--diameter", "0.9"), "needle"),
         (("--needle", "gon", "--inject", "1"), "injectate"), (("--side", "left"), "greater_occipital_nerve_left"),
         (("--press", "-1", "--tilt", "3", "--rock", "-3", "--slide", "-2", "--across", "1"), "axis"),
-        (("--depth", "25", "--gain", "-5", "--tgc", "-3,0,3", "--dynamic-range", "50", "--focus", "15", "--frequency", "10"), "skin"),
+        (("--depth", "25", "--gain", "-5", "--tgc", "-3,0,3", "--dynamic-range", "50", "--focus", "15"), "skin"),
+        (("--frequency", "10"), "skin"),
         (("--doppler", "colour", "--steer", "-10", "--scale", "10", "--time", "0.1"), "skin"), (("--doppler", "power"), "skin"),
         (("--probe", "linear-11-5", "--planes", "1", "--true-speed"), "skin"),
     ],
@@ -141,13 +145,11 @@ def test_options_do_what_they_say(
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])
 def test_a_clip_is_written(loaded: None, here: Path, capsys: pytest.CaptureFixture[str], suffix: str) -> None:
     name = f"a{suffix}"
-    answer = json.loads(
-        done(capsys, "--sweep", "press:-1:1", "--frames", "4", "--fps", "10", "--raw", "--json", "-o", name)
-    )
+    answer = json.loads(done(capsys, "--sweep", "press:-1:1", "--frames", "4", "--fps", "10", "--raw", "--json", "-o", name))
     assert answer["frames"] == 4 and answer["written"] == name and [p.name for p in here.iterdir()] == [name]
     frames = _gif(here / name) if suffix == ".gif" else _video(here / name)
     assert len(frames) == 4 and frames[0].shape[1] == 128
-    assert all(np.abs(a.astype(int) - b).mean() > 0.5 for a, b in zip(frames, frames[1:], strict=False))
+    assert all(np.abs(a.astype(int) - b).mean() > 0.5 for a, b in pairwise(frames))
 
 
 def _gif(path: Path) -> list[Pixels]:
@@ -173,25 +175,31 @@ def test_progress_is_told_unless_quiet(loaded: None, here: Path, capsys: pytest.
 
 
 NOT_A_NUMBER = [
-    (f"--{name}", value) for name in ("slide", "across", "rotate", "tilt", "rock", "press", "time", "depth", "gain", "focus", "frequency")
+    (f"--{name}", value)
+    for name in ("slide", "across", "rotate", "tilt", "rock", "press", "time", "depth", "gain", "focus", "frequency")
     for value in ("nan", "inf")
 ]  # fmt: skip
 BAD: list[tuple[tuple[str, ...], str]] = [
     *(((name, value), name.strip("-")) for name, value in NOT_A_NUMBER),
     (("-o", "a.jpg"), "must be one of .png, .mp4, .webm, .gif"), (("-o", "a"), "must be one of"), (("-o", ""), "must be one of"),
-    (("--pose", "c2-obliqe"), "Did you mean 'c2-oblique'"), (("--side", "up"), "'up' is not known"), (("--probe", "linear"), "probe is"),
+    (("--pose", "c2-obliqe"), "Did you mean 'c2-oblique'"), (("--side", "up"), "'up' is not known"),
+    (("--probe", "linear"), "probe is"),
     (("--width", "10"), "--width is 10"), (("--width", "99999"), "--width"), (("--width", "wide"), "--width"),
-    (("--slide", "500"), "slide is 500"), (("--press", "26"), "press is 26"), (("--tilt", "-61"), "tilt is -61"), (("--tilt", "x"), "--tilt"),
+    (("--slide", "500"), "slide is 500"), (("--press", "26"), "press is 26"), (("--tilt", "-61"), "tilt is -61"),
+    (("--tilt", "x"), "--tilt"),
     (("--depth", "5"), "depth_mm is 5"), (("--depth", "-30"), "depth_mm is -30"), (("--frequency", "50"), "frequency_mhz is 50"),
-    (("--focus", "0"), "focus_mm is 0"), (("--gain", "99"), "gain_db is 99"), (("--dynamic-range", "10"), "dynamic_range_db is 10"),
+    (("--focus", "0"), "focus_mm is 0"), (("--gain", "99"), "gain_db is 99"),
+    (("--dynamic-range", "10"), "dynamic_range_db is 10"),
     (("--lines", "3"), "lines is 3"), (("--samples", "129"), "multiple of 4"), (("--planes", "2"), "allowed: 1, 3, 5"),
-    (("--tgc", "1"), "1 sliders"), (("--tgc", "a,b"), "--tgc is 'a,b'"), (("--tgc", "1,nan"), "finite"), (("--tgc", "1,99"), "tgc_db is 99"),
+    (("--tgc", "1"), "1 sliders"), (("--tgc", "a,b"), "--tgc is 'a,b'"), (("--tgc", "1,nan"), "finite"),
+    (("--tgc", "1,99"), "tgc_db is 99"),
     (("--seed", "-1"), "--seed"), (("--seed", "1.5"), "--seed"), (("--needle", "nothing"), "'nothing'"),
     (("--needle", "sternocleidomastoid"), "does not show"), (("--needle", "gon", "--diameter", "0"), "diameter_mm is 0"),
     (("--needle", "gon", "--diameter", "nan"), "diameter_mm is nan"), (("--needle", "gon", "--end", "top"), "'top' is not known"),
     (("--inject", "1"), "fluid needs a needle"), (("--needle", "gon", "--inject", "-1"), "inject is -1"),
     (("--needle", "gon", "--inject", "nan"), "inject is nan"), (("--needle", "gon", "--inject", "99"), "inject is 99"),
-    (("--doppler", "color"), "Did you mean 'colour'"), (("--scale", "5"), "belong to --doppler"), (("--steer", "0"), "belong to --doppler"),
+    (("--doppler", "color"), "Did you mean 'colour'"), (("--scale", "5"), "belong to --doppler"),
+    (("--steer", "0"), "belong to --doppler"),
     (("--doppler", "colour", "--scale", "0"), "scale_cm_s is 0"), (("--doppler", "colour", "--steer", "40"), "steer_deg is 40"),
     (("--sweep", "slide:0:1"), "--sweep makes a clip"), (("--sweep", "slide", "-o", "a.gif"), "WHAT:FROM:TO"),
     (("--sweep", "slid:0:1", "-o", "a.gif"), "'slid'"), (("--sweep", "slide:a:1", "-o", "a.gif"), "must hold numbers"),
@@ -199,10 +207,12 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--sweep", "needle:0:2", "-o", "a.gif"), "needle is 2"), (("--sweep", "inject:0:1", "-o", "a.gif"), "needs a needle"),
     (("--sweep", "needle:0:1", "-o", "a.gif"), "needs a needle"), (("--frames", "0", "-o", "a.gif"), "frames is 0"),
     (("--frames", "-3", "-o", "a.mp4"), "frames is -3"), (("--frames", "99999", "-o", "a.mp4"), "frames is 99999"),
-    (("--fps", "0", "-o", "a.gif"), "--fps is 0"), (("--fps", "nan", "-o", "a.gif"), "--fps is nan"), (("--fps", "55", "-o", "a.gif"), "fps"),
+    (("--fps", "0", "-o", "a.gif"), "--fps is 0"), (("--fps", "nan", "-o", "a.gif"), "--fps is nan"),
+    (("--fps", "55", "-o", "a.gif"), "fps"),
     (("--needle", "sternocleidomastoid", "-o", "a.mp4"), "does not show"), (("--anatomy", "missing.npz"), "missing.npz"),
     (("--anatomy", "."), "."), (("--dept", "3"), "Did you mean --depth"), (("more",), "more"), (("-o", "file.txt/a.png"), "file"),
-    (("-o", "folder.png"), "folder.png"), (("-o", "folder.gif", "--frames", "2", "--raw"), "folder.gif"), (("-o", "/proc/a.png"), "/proc"),
+    (("-o", "folder.png"), "folder.png"), (("-o", "folder.gif", "--frames", "2", "--raw"), "folder.gif"),
+    (("-o", "/proc/a.png"), "/proc"),
 ]  # fmt: skip
 
 

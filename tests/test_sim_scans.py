@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -72,7 +73,9 @@ def test_slides_stay_on_the_skin(anatomy: Anatomy, ground: Ground, plain: ProbeP
 
 def test_press_adds_and_stops_at_its_limits(anatomy: Anatomy, ground: Ground, plain: ProbePose) -> None:
     assert moved(anatomy, ground, press=-3.0).press_mm == pytest.approx(plain.press_mm - 3)
-    assert moved(anatomy, ground, press=-25.0).press_mm == 0 and moved(anatomy, ground, press=25.0).press_mm == limit("press_most_mm")
+    assert moved(anatomy, ground, press=-25.0).press_mm == 0 and moved(anatomy, ground, press=25.0).press_mm == limit(
+        "press_most_mm"
+    )
 
 
 def test_motions_come_in_their_order(anatomy: Anatomy, ground: Ground) -> None:
@@ -95,8 +98,10 @@ def test_a_motion_out_of_reach_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("wanted", "match"),
     [
-        ({"pose": "c2-obliqe"}, "Did you mean 'c2-oblique'"), ({"side": "rigth"}, "Did you mean 'right'"), ({"motions": {"sld": 1.0}}, "'slide'"),
-        ({"inject_ml": 1.0}, "fluid needs a needle"), ({"inject_ml": -1.0, "aim": Aim()}, "inject"), ({"inject_ml": NAN, "aim": Aim()}, "inject"),
+        ({"pose": "c2-obliqe"}, "Did you mean 'c2-oblique'"), ({"side": "rigth"}, "Did you mean 'right'"),
+        ({"motions": {"sld": 1.0}}, "'slide'"),
+        ({"inject_ml": 1.0}, "fluid needs a needle"), ({"inject_ml": -1.0, "aim": Aim()}, "inject"),
+        ({"inject_ml": NAN, "aim": Aim()}, "inject"),
         ({"time_s": NAN}, "time"), ({"time_s": float("inf")}, "time"), ({"inject_ml": 51.0, "aim": Aim()}, "inject"),
     ],
 )  # fmt: skip
@@ -108,7 +113,8 @@ def test_an_impossible_scan_is_refused(wanted: dict[str, Any], match: str) -> No
 @pytest.mark.parametrize(
     ("what", "start", "end"),
     [
-        ("slid", 0, 1), ("slide", NAN, 1), ("slide", 0, 121), ("needle", 0, 1.5), ("needle", -0.5, 1), ("inject", 0, 51), ("inject", -1, 1),
+        ("slid", 0, 1), ("slide", NAN, 1), ("slide", 0, 121), ("needle", 0, 1.5), ("needle", -0.5, 1), ("inject", 0, 51),
+        ("inject", -1, 1),
         ("time", 0, 601), ("tilt", -61, 0),
     ],
 )  # fmt: skip
@@ -165,7 +171,8 @@ def test_a_needle_comes_from_the_end_that_is_named(
 
 def test_a_needle_goes_as_far_as_is_asked(own: Scanner, anatomy: Anatomy, ground: Ground) -> None:
     deepest = [
-        np.nonzero(frame(own, anatomy, Scan(aim=Aim()), ground, reached)[0].mask("needle"))[0].max(initial=0) for reached in (0.3, 0.6, 1.0)
+        np.nonzero(frame(own, anatomy, Scan(aim=Aim()), ground, reached)[0].mask("needle"))[0].max(initial=0)
+        for reached in (0.3, 0.6, 1.0)
     ]
     assert deepest[0] < deepest[1] < deepest[2]
 
@@ -198,7 +205,7 @@ def test_a_clip_sweeps_evenly(own: Scanner, anatomy: Anatomy) -> None:
     frames = list(clip(own, anatomy, Scan(motions={"press": 1.0}), Sweep("press", -1.0, 1.0), 5, 20.0))
     first = pose_of(anatomy, Scan()).press_mm
     assert [pose.press_mm - first for _, pose in frames] == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])
-    steps = [np.abs(a.pixels.astype(int) - b.pixels).mean() for (a, _), (b, _) in zip(frames, frames[1:], strict=False)]
+    steps = [np.abs(a.pixels.astype(int) - b.pixels).mean() for (a, _), (b, _) in pairwise(frames)]
     assert min(steps) > 0.5
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -108,8 +109,8 @@ def test_an_image_is_what_its_class_says(oblique: BModeImage, scanner: Scanner, 
 def test_labels_are_keys_of_the_anatomy(oblique: BModeImage, anatomy: Anatomy) -> None:
     found = shown(oblique)
     assert found - {"", "soft_tissue"} <= set(anatomy.structures)
-    wanted = {"skin", "subcutaneous_fat", "trapezius", "semispinalis_capitis", "obliquus_capitis_inferior", "axis", "greater_occipital_nerve"}
-    assert wanted <= {split_key(k)[0] for k in found if k}
+    muscles = {"trapezius", "semispinalis_capitis", "obliquus_capitis_inferior"}
+    assert muscles | {"skin", "subcutaneous_fat", "axis", "greater_occipital_nerve"} <= {split_key(k)[0] for k in found if k}
     assert oblique.key_at(*np.argwhere(oblique.mask(NERVE))[0]) == NERVE
 
 
@@ -129,7 +130,9 @@ def test_the_nerve_shows_where_it_is_without_pressure(scanner: Scanner, right: P
     image = scanner.with_settings(gel_mm=30).image(pose)
     line = anatomy[NERVE].centerline
     assert line is not None
-    crossings = [p for p in crossing(line, pose) if abs((p - pose.face_mm) @ pose.lateral) < 15 and 0 < (p - pose.face_mm) @ pose.axis < 38]
+    crossings = [
+        p for p in crossing(line, pose) if abs((p - pose.face_mm) @ pose.lateral) < 15 and 0 < (p - pose.face_mm) @ pose.axis < 38
+    ]
     parts = places_of(image, NERVE)
     assert crossings
     for point in crossings:
@@ -138,7 +141,9 @@ def test_the_nerve_shows_where_it_is_without_pressure(scanner: Scanner, right: P
         assert np.linalg.norm([image.ras(*p) - point for p in parts], axis=1).min() < 1.5
 
 
-def test_the_nerve_under_pressure_is_brought_back_to_its_resting_place(scanner: Scanner, right: ProbePose, anatomy: Anatomy) -> None:
+def test_the_nerve_under_pressure_is_brought_back_to_its_resting_place(
+    scanner: Scanner, right: ProbePose, anatomy: Anatomy
+) -> None:
     echoes = scanner.echoes(right)
     image = scanner.picture(echoes, right)
     line = anatomy[NERVE].centerline
@@ -218,11 +223,12 @@ def test_marker_side_flips_the_image(scanner: Scanner, right: ProbePose, oblique
         assert np.allclose(other.ras(row, column), oblique.ras(row, last - column), atol=1e-9)
 
 
-def test_the_other_side_is_a_mirror(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
+def test_the_other_side_is_a_mirror(scanner: Scanner, right: ProbePose, oblique: BModeImage, anatomy: Anatomy) -> None:
     pose = ProbePose(right.centre_mm * FLIP, -right.lateral * FLIP, right.axis * FLIP, right.press_mm)
     left = scanner.image(pose)
     swap = {"left": "right", "right": "left"}
-    names = {k: f"{split_key(k)[0]}_{swap[split_key(k)[1]]}" if k and k != "soft_tissue" and split_key(k)[1] in swap else k for k in left.keys}
+    sides = {k: split_key(k) for k in left.keys if k in anatomy}
+    names = {k: f"{sides[k][0]}_{swap[sides[k][1]]}" if k in sides and sides[k][1] in swap else k for k in left.keys}
     ours = np.array(oblique.keys, dtype=object)[oblique.labels][:, ::-1]
     theirs = np.array([names[k] for k in left.keys], dtype=object)[left.labels]
     assert (ours == theirs).mean() > 0.985
@@ -290,15 +296,17 @@ def _held() -> Phantom:
 _HELD: list[Phantom] = []
 
 
-@pytest.mark.parametrize("bad", [{"centre_mm": [NAN, 0, 0]}, {"lateral": [NAN, 0, 0]}, {"axis": [0, 0, np.inf]}, {"press_mm": NAN}])
+@pytest.mark.parametrize(
+    "bad", [{"centre_mm": [NAN, 0, 0]}, {"lateral": [NAN, 0, 0]}, {"axis": [0, 0, np.inf]}, {"press_mm": NAN}]
+)
 def test_a_pose_that_is_no_number_is_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"finite"):
-        replace(POSE, **{k: np.array(v) if isinstance(v, list) else v for k, v in bad.items()})
+        ProbePose(**{"centre_mm": POSE.centre_mm, "lateral": POSE.lateral, "axis": POSE.axis, **bad})
 
 
 @pytest.mark.parametrize("time_s", [NAN, float("inf")])
 def test_a_moment_that_is_no_number_is_refused(flesh: Phantom, time_s: float) -> None:
-    with pytest.raises(ValueError, match="time_s is .*finite"):
+    with pytest.raises(ValueError, match=r"time_s is .*finite"):
         Scanner(flesh, **QUICK).image(POSE, time_s=time_s)
 
 
@@ -335,7 +343,9 @@ def test_another_seed_changes_the_speckle_alone(scanner: Scanner, right: ProbePo
 
 def test_noise_is_the_receivers(flesh: Phantom) -> None:
     far = replace(POSE, centre_mm=POSE.centre_mm - 60 * POSE.axis)
-    loud, silent = (Scanner(flesh, **QUICK, gain_db=30, dynamic_range_db=90, noise=n).image(far).pixels[-60:] for n in (True, False))
+    loud, silent = (
+        Scanner(flesh, **QUICK, gain_db=30, dynamic_range_db=90, noise=n).image(far).pixels[-60:] for n in (True, False)
+    )
     assert loud.std() > 2 and silent.std() == 0
 
 
@@ -386,7 +396,7 @@ def test_a_vein_closes_under_the_probe_sooner_than_an_artery() -> None:
     for kind in ("vein", "artery"):
         scanner = Scanner(strand(POSE, plain(), kind, 4.0, 18.0), **QUICK)
         areas[kind] = [area(scanner.image(replace(POSE, press_mm=p)), "rod") for p in (0.0, 4.0, 8.0, 12.0)]
-        assert all(a > b for a, b in zip(areas[kind], areas[kind][1:], strict=False)) or kind == "artery"
+        assert all(a > b for a, b in pairwise(areas[kind])) or kind == "artery"
     ratio = [v / a for v, a in zip(areas["vein"], areas["artery"], strict=True)]
     assert ratio[0] == pytest.approx(1, abs=0.01) and ratio[1] > ratio[2] > ratio[3] and ratio[3] < 0.6
 
@@ -425,7 +435,9 @@ def test_a_flat_needle_is_bright_and_a_steep_one_is_not(flesh: Phantom) -> None:
     bare, found = scanner.image(POSE).pixels, []
     for deg in (0.0, 10.0, 25.0, 50.0):
         way = np.array([np.cos(np.deg2rad(deg)), np.sin(np.deg2rad(deg))])
-        image = scanner.image(POSE, needle=ScanNeedle(at(*(np.array([0.0, 14.0]) - 6 * way)), at(*(np.array([0.0, 14.0]) + 6 * way))))
+        image = scanner.image(
+            POSE, needle=ScanNeedle(at(*(np.array([0.0, 14.0]) - 6 * way)), at(*(np.array([0.0, 14.0]) + 6 * way)))
+        )
         mask = image.mask("needle")
         columns = np.flatnonzero(mask.any(axis=0))[6:-10]  # without the tip, which shines at any angle
         found.append(np.where(mask, image.pixels, 0)[:, columns].max(axis=0).mean())
@@ -445,14 +457,18 @@ def test_a_needle_across_the_plane_shows_as_a_dot(flesh: Phantom) -> None:
     image = Scanner(flesh, **QUICK).image(POSE, needle=ScanNeedle(at(3.0, 12.0, -8.0), at(3.0, 12.0, 8.0)))
     rows, columns = np.nonzero(image.mask("needle"))
     row, column = pixel(image, at(3.0, 12.0))
-    assert len(rows) and abs(rows.mean() - row) * image.pixel_mm[0] < 0.5 and abs(columns.mean() - column) * image.pixel_mm[1] < 0.5
+    assert (
+        len(rows) and abs(rows.mean() - row) * image.pixel_mm[0] < 0.5 and abs(columns.mean() - column) * image.pixel_mm[1] < 0.5
+    )
     assert area(image, "needle") < 1.0
 
 
 def test_an_echogenic_shaft_shows_better_when_steep(flesh: Phantom) -> None:
     scanner = Scanner(flesh, **QUICK)
     steep = {e: ScanNeedle(at(-6.0, 1.0), at(2.0, 20.0), echogenic=e) for e in (False, True)}
-    levels = {e: scanner.image(POSE, needle=n).pixels[scanner.image(POSE, needle=n).mask("needle")].mean() for e, n in steep.items()}
+    levels = {
+        e: scanner.image(POSE, needle=n).pixels[scanner.image(POSE, needle=n).mask("needle")].mean() for e, n in steep.items()
+    }
     assert levels[True] > levels[False] + 10
 
 
@@ -523,7 +539,8 @@ def test_a_pool_opens_the_plane_between_layers(layers: Phantom) -> None:
         (lambda: needle(moved_mm=NAN), "moved_mm is nan"), (lambda: needle(moved_mm=51.0), "moved_mm"),
         (lambda: lens(volume_ml=-1.0), "volume_ml is -1"), (lambda: lens(volume_ml=NAN), "volume_ml is nan"),
         (lambda: lens(thickness_mm=0.0), "thickness_mm is 0"), (lambda: lens(normal=np.zeros(3)), "no length"),
-        (lambda: lens(normal=np.array([NAN, 0, 1])), "normal must be"), (lambda: lens(centre_mm=np.array([np.inf, 0, 1])), "centre_mm must be"),
+        (lambda: lens(normal=np.array([NAN, 0, 1])), "normal must be"),
+        (lambda: lens(centre_mm=np.array([np.inf, 0, 1])), "centre_mm must be"),
     ],
 )  # fmt: skip
 def test_an_impossible_scene_is_refused(make: Any, match: str) -> None:
@@ -537,19 +554,26 @@ def test_an_impossible_scene_is_refused(make: Any, match: str) -> None:
 @pytest.mark.parametrize(
     ("wanted", "match"),
     [
-        ({"lines": 31}, "lines is 31; it must be a number from 32 to 1024"), ({"lines": 1025}, "lines"), ({"lines": 64.5}, "whole number"),
+        ({"lines": 31}, "lines is 31; it must be a number from 32 to 1024"), ({"lines": 1025}, "lines"),
+        ({"lines": 64.5}, "whole number"),
         ({"lines": NAN}, "lines is nan"), ({"lines": "64"}, "lines is '64'"), ({"lines": True}, "lines is True"),
         ({"samples": 127}, "samples"), ({"samples": 4100}, "samples"), ({"samples": 510}, "multiple of 4"),
         ({"planes": 2}, "planes is 2; allowed: 1, 3, 5"), ({"planes": 0}, "planes"), ({"planes": NAN}, "planes"),
         ({"depth_mm": 9.9}, "depth_mm is 9.9; it must be a number from 10 to 150 mm"), ({"depth_mm": NAN}, "depth_mm is nan"),
-        ({"depth_mm": 151}, "depth_mm"), ({"frequency_mhz": 2.0}, "for the probe linear-12-3"), ({"frequency_mhz": 40}, "frequency_mhz"),
-        ({"focus_mm": 0.0}, "focus_mm"), ({"focus_mm": 151.0}, "focus_mm"), ({"focus_mm": NAN}, "focus_mm"), ({"gain_db": 30.5}, "gain_db"),
+        ({"depth_mm": 151}, "depth_mm"), ({"frequency_mhz": 2.0}, "for the probe linear-12-3"),
+        ({"frequency_mhz": 40}, "frequency_mhz"),
+        ({"focus_mm": 0.0}, "focus_mm"), ({"focus_mm": 151.0}, "focus_mm"), ({"focus_mm": NAN}, "focus_mm"),
+        ({"gain_db": 30.5}, "gain_db"),
         ({"gain_db": -31}, "gain_db"), ({"gain_db": NAN}, "gain_db is nan"), ({"tgc_db": (1.0,)}, "1 sliders"),
-        ({"tgc_db": (0.0,) * 65}, "65 sliders"), ({"tgc_db": (0.0, NAN)}, "tgc_db is nan"), ({"tgc_db": (0.0, 21.0)}, "tgc_db is 21"),
-        ({"dynamic_range_db": 29}, "dynamic_range_db"), ({"dynamic_range_db": 91}, "dynamic_range_db"), ({"marker_side": "top"}, "marker_side"),
-        ({"marker_side": "rigth"}, "Did you mean 'right'"), ({"gel_mm": -0.1}, "gel_mm"), ({"gel_mm": 31.0}, "gel_mm"), ({"seed": -1}, "seed"),
+        ({"tgc_db": (0.0,) * 65}, "65 sliders"), ({"tgc_db": (0.0, NAN)}, "tgc_db is nan"),
+        ({"tgc_db": (0.0, 21.0)}, "tgc_db is 21"),
+        ({"dynamic_range_db": 29}, "dynamic_range_db"), ({"dynamic_range_db": 91}, "dynamic_range_db"),
+        ({"marker_side": "top"}, "marker_side"),
+        ({"marker_side": "rigth"}, "Did you mean 'right'"), ({"gel_mm": -0.1}, "gel_mm"), ({"gel_mm": 31.0}, "gel_mm"),
+        ({"seed": -1}, "seed"),
         ({"seed": 0.5}, "seed"), ({"seed": NAN}, "seed"), ({"probe": "linear-12-4"}, "Did you mean 'linear-12-3'"),
-        ({"dept_mm": 30}, "setting is 'dept_mm', which is not known. Did you mean 'depth_mm'"), ({"colour": 1}, "setting is 'colour'"),
+        ({"dept_mm": 30}, "setting is 'dept_mm', which is not known. Did you mean 'depth_mm'"),
+        ({"colour": 1}, "setting is 'colour'"),
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(flesh: Phantom, wanted: dict[str, Any], match: str) -> None:

@@ -238,6 +238,8 @@ def _rod_interval(ox: Any, oy: Any, oz: Any, dx: Any, dy: Any, dz: Any, rod: Any
     mx, my, mz = wx + bx * (-share), wy + by * (-share), wz + bz * (-share)
     p = mx * dx + my * dy + mz * dz
     miss = np.sqrt(max(mx * mx + my * my + mz * mz - p * p, F(0.0)))
+    if along < F(-0.01) or along > F(1.01):
+        miss = F(1e9)  # the tube passes the beam in another of its pieces
     return first, last, miss, -p, radius
 
 

@@ -36,7 +36,15 @@ def _fibre_tilt(fibres: Any, x: Any, y: Any, z: Any, way: Any, i: Any) -> Any:
     f0, f1, f2 = F(fibres[a, b, c, 0]), F(fibres[a, b, c, 1]), F(fibres[a, b, c, 2])
     if f0 == 0 and f1 == 0 and f2 == 0:
         return F(-1.0)
-    return min(abs(f0 * way[i, 0] + f1 * way[i, 1] + f2 * way[i, 2]) * F(1.0 / 127.0), F(1.0))
+    return min(abs(f0 * way[i, 0] + f1 * way[i, 1] + f2 * way[i, 2]) * F(1.0 / 32767.0), F(1.0))
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _by_tilt(table: Any, row: Any, tilt: Any) -> Any:
+    """Read a table (rows, 256) by a share from 0 to 1, between its columns."""
+    at = tilt * F(255.0)
+    k = min(int(at), 254)
+    return table[row, k] + (at - F(k)) * (table[row, k + 1] - table[row, k])
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -58,10 +66,10 @@ def _in_nerve(
     v = wx * (ty * az - tz * ay) + wy * (tz * ax - tx * az) + wz * (tx * ay - ty * ax)
     radius = F(0.5) * (rods[r, 6] + rods[r, 7])
     a, b = min(max(int(u * F(16.0) + F(32.0)), 0), 63), min(max(int(v * F(16.0) + F(32.0)), 0), 63)
-    tilt = min(int(abs(tx * way[i, 0] + ty * way[i, 1] + tz * way[i, 2]) * F(255.0)), 255)
+    tilt = min(abs(tx * way[i, 0] + ty * way[i, 1] + tz * way[i, 2]), F(1.0))
     if radius - np.sqrt(u * u + v * v) < F(0.22):
-        return amplitude[row + 1] * anisotropy[row + 1, tilt]
-    return amplitude[row + 1 if pattern[a, b] == 0 else row] * anisotropy[row, tilt]
+        return amplitude[row + 1] * _by_tilt(anisotropy, row + 1, tilt)
+    return amplitude[row + 1 if pattern[a, b] == 0 else row] * _by_tilt(anisotropy, row, tilt)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -84,7 +92,7 @@ def _smear(real: Any, i: Any, at: Any, half: Any, echo: Any, blot: Any) -> None:
         _strike(real, i, at, echo, blot)
         return
     count = min(int(F(2.0) * half + F(1.5)), 25)
-    each = echo / F(count) ** F(0.75)
+    each = echo / F(count)
     for k in range(count):
         _strike(real, i, at + half * (F(2.0) * F(k) / F(count - 1) - F(1.0)), each, blot)
 
@@ -271,11 +279,11 @@ def sound_beams(
                             tilt = _fibre_tilt(fibres, vx, vy, vz, way, i)
                             tissue_before = tissue
                         if tilt >= 0:
-                            level *= anisotropy[tissue, min(int(tilt * F(255.0)), 255)]
+                            level *= _by_tilt(anisotropy, tissue, tilt)
                             loss += tilt * tilt * (loss_along[tissue] - loss)
                             share = F((cell >> 24) & 255) * F(1.0 / 255.0)
                             if share > F(0.02):
-                                tendon = amplitude[special[4]] * anisotropy[special[4], min(int(tilt * F(255.0)), 255)]
+                                tendon = amplitude[special[4]] * _by_tilt(anisotropy, special[4], tilt)
                                 level += share * (tendon - level)
                                 loss += share * (loss_square[special[4]] - loss)
                 # the border between the last node and this one
@@ -363,10 +371,17 @@ def sound_beams(
                 if strength < F(1e-5):
                     break
                 true_z += node_mm * (speed[tissue] if true_speed > 0 else F(1.0))
-            scatter(
-                real, imaginary, i, last, loud, cuts, spots, ox, oy, oz, texture, lattice, blend, used, place, height, index,
-                both, noise
-            )  # fmt: skip
+            # a quarter turn of phase from one plane to the next, so that grains which reach from plane to plane do not add up
+            if (e & 1) == 0:
+                scatter(
+                    real, imaginary, i, last, loud, cuts, spots, ox, oy, oz, texture, lattice, blend, used, place, height, index,
+                    both, noise, F(1.0),
+                )  # fmt: skip
+            else:
+                scatter(
+                    imaginary, real, i, last, loud, cuts, spots, ox, oy, oz, texture, lattice, blend, used, place, height, index,
+                    both, noise, F(-1.0),
+                )  # fmt: skip
             # what the probe's own face and a gap of air send back
             if e == centre_plane:
                 ringing = ladder_level if contact else F(6.0) * ladder_level

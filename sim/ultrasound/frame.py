@@ -139,7 +139,7 @@ def detected(real: Floats, imaginary: Floats, settings: Settings) -> Floats:
     from sim.ultrasound.forming import detect
 
     rule = scanner_table()["picture"]
-    depth_cm = (np.arange(settings.samples) + 0.5) * settings.sample_mm / 10
+    depth_cm = np.arange(settings.samples) * settings.sample_mm / 10
     gain = settings.gain_db + 2 * rule["tgc_db_cm_mhz"] * settings.mhz * depth_cm
     if settings.tgc_db:
         at = np.linspace(0, settings.deep_mm / 10, len(settings.tgc_db))

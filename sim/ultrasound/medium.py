@@ -250,7 +250,7 @@ def block(
     coarse = tuple(-(-n // 4) for n in shape)
     return LabelVolume(
         bricked(packed(label, depth, nothing, nothing)),
-        np.zeros((*coarse, 4), dtype=np.int8),
+        np.zeros((*coarse, 4), dtype=np.int16),
         np.asarray(low, dtype=np.float64),
         spacing_mm,
         keys,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meshes.strands import Strands, strands_from
-from meshes.volume import EMPTY, LabelVolume
+from meshes.volume import EMPTY, FIBRE_SCALE, LabelVolume
 from sim.ultrasound.medium import Phantom, block, no_strands
 from sim.ultrasound.poses import ProbePose
 from sim.ultrasound.scene import Targets
@@ -221,7 +221,7 @@ def muscle_texture(along: str, seed: int = 11) -> tuple[ProbePose, Phantom]:
         inside.astype(np.uint8), np.broadcast_to(np.abs(deep), shape).astype(np.float32),
         np.round(share * 255).astype(np.uint8), np.zeros(shape, dtype=np.uint8),
     )  # fmt: skip
-    volume = LabelVolume(bricked(cells), np.zeros((*(n // 4 for n in shape), 4), dtype=np.int8), low, spacing, (EMPTY, "muscle"))
+    volume = LabelVolume(bricked(cells), np.zeros((*(n // 4 for n in shape), 4), dtype=np.int16), low, spacing, (EMPTY, "muscle"))
     return pose, Phantom(_with_fibres(volume, direction), {EMPTY: tissue("air"), "muscle": tissue("muscle")}, no_strands())
 
 
@@ -245,7 +245,7 @@ def _places(pose: ProbePose, low: Array, shape: tuple[int, int, int], spacing: f
 
 def _with_fibres(volume: LabelVolume, direction: Array) -> LabelVolume:
     fibres = volume.fibres.copy()
-    fibres[..., :3] = np.round(direction * 127)
+    fibres[..., :3] = np.round(direction * FIBRE_SCALE)
     return replace(volume, fibres=fibres)
 
 

@@ -92,7 +92,7 @@ def _level(a: Any, b: Any, cut: Any, s: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def add_noise(real: Any, imaginary: Any, i: Any, last: Any, loud: Any, cuts: Any, noise: Any) -> None:
+def add_noise(real: Any, imaginary: Any, i: Any, last: Any, loud: Any, cuts: Any, noise: Any, sign: Any) -> None:
     """Add noise (2, 4, nodes) to line `i` of `real` and `imaginary` (lines, samples), as loud as its nodes (nodes,) tell."""
     for n in range(last):
         a, b, cut, at = loud[n], loud[n + 1], cuts[n + 1], n * STEP
@@ -101,23 +101,23 @@ def add_noise(real: Any, imaginary: Any, i: Any, last: Any, loud: Any, cuts: Any
         real[i, at + 1] += l1 * noise[0, 1, n]
         real[i, at + 2] += l2 * noise[0, 2, n]
         real[i, at + 3] += l3 * noise[0, 3, n]
-        imaginary[i, at] += l0 * noise[1, 0, n]
-        imaginary[i, at + 1] += l1 * noise[1, 1, n]
-        imaginary[i, at + 2] += l2 * noise[1, 2, n]
-        imaginary[i, at + 3] += l3 * noise[1, 3, n]
+        imaginary[i, at] += sign * l0 * noise[1, 0, n]
+        imaginary[i, at + 1] += sign * l1 * noise[1, 1, n]
+        imaginary[i, at + 2] += sign * l2 * noise[1, 2, n]
+        imaginary[i, at + 3] += sign * l3 * noise[1, 3, n]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def scatter(
     real: Any, imaginary: Any, i: Any, last: Any, loud: Any, cuts: Any, spots: Any, ox: Any, oy: Any, oz: Any, texture: Any,
-    lattice: Any, blend: Any, used: Any, place: Any, height: Any, index: Any, both: Any, noise: Any,
+    lattice: Any, blend: Any, used: Any, place: Any, height: Any, index: Any, both: Any, noise: Any, sign: Any,
 ) -> None:  # fmt: skip
     """Add the echoes of scatterers along one beam of one plane, from what was found at its nodes; `place` and on are scratch."""
     noise[:] = F(0.0)
     for q in range(used):
         lay_beam(spots, last, lattice, q, ox, oy, oz, place, height)
         gather(texture, place, height, last, blend[q] * TEXTURE_STEP, index, both, noise)
-    add_noise(real, imaginary, i, last, loud, cuts, noise)
+    add_noise(real, imaginary, i, last, loud, cuts, noise, sign)
 
 
 def packed(texture: NDArray[np.float32]) -> NDArray[np.uint32]:
