@@ -125,7 +125,9 @@ def test_bone_throws_a_shadow(oblique: BModeImage) -> None:
 # ---- where things are
 
 
+@pytest.mark.slow
 def test_the_nerve_shows_where_it_is_without_pressure(scanner: Scanner, right: ProbePose, anatomy: Anatomy) -> None:
+    """Slow, for the probe then lies further out, over tiles that are needed nowhere else."""
     pose = replace(right, press_mm=0.0)
     image = scanner.with_settings(gel_mm=30).image(pose)
     line = anatomy[NERVE].centerline
@@ -328,8 +330,11 @@ def test_the_same_pose_and_seed_give_the_same_bytes(scanner: Scanner, right: Pro
 def test_where_the_probe_was_before_changes_next_to_nothing(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
     """Another box of voxels may be held; places in it are rounded otherwise in the last bit."""
     moved = fresh(scanner)
-    moved.image(replace(right, press_mm=0.0))
+    assert isinstance(moved.medium, AnatomyMedium)
+    moved.medium._held = moved.medium.store.box([-79.0, -79, -79], [79.0, -1, -41])  # of both sides
+    held = moved.medium._held
     again = moved.image(right)
+    assert moved.medium._held is held
     step = np.abs(again.pixels.astype(int) - oblique.pixels)
     assert step.max() <= 2 and (step > 0).mean() < 0.001 and (again.labels != oblique.labels).mean() < 0.001
 

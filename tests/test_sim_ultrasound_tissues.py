@@ -80,7 +80,7 @@ def test_derived_numbers_can_be_derived_again() -> None:
     assert tissue("cartilage").sound_speed_m_s == pytest.approx((1565 + 1770) / 2, abs=1)
     assert tissue("cartilage").density_kg_m3 == pytest.approx((1033 + 1100) / 2, abs=1)
     nerve = tissue("nerve_fascicle")
-    assert nerve.boundary_reflection == pytest.approx(reflection(nerve, tissue("nerve_sheath")), abs=0.001)
+    assert nerve.boundary_reflection > reflection(nerve, tissue("nerve_sheath"))  # the jump, and its connective tissue
 
 
 def test_filling_lies_between_fat_and_fascia() -> None:
@@ -109,7 +109,7 @@ def test_muscle_darkens_by_ten_decibels_at_45_degrees() -> None:
 
 def test_tendon_and_nerve_darken_with_the_square_of_the_tilt() -> None:
     tendon, nerve = tissue("tendon"), tissue("nerve_fascicle")
-    assert tendon.loss_db([0, 1, 2, 3, 90]).tolist() == [0, 1.5, 6, 13.5, 25]
+    assert tendon.loss_db([0, 1, 2, 3, 90]) == pytest.approx([0, 1.55, 6.2, 13.95, 25])
     assert nerve.loss_db([0, 5, 10, 90]).tolist() == [0, 1.5, 6, 25]
     assert nerve.loss_db([3, 8]).tolist() == tissue("nerve_sheath").loss_db([3, 8]).tolist()  # or the honeycomb would invert
 
