@@ -22,7 +22,7 @@ from sim.ultrasound.scanner import Scanner
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PANEL_SHARE = 0.4  # of the picture's width
+PANEL_SHARE = 0.45  # of the picture's width
 MARGIN_SHARE = 0.02
 LEAST_PX, MOST_PX = 320, 3840  # of the scanner's screen
 PEAK_S = 0.1  # moment of the beat at which flow is shown
@@ -75,7 +75,7 @@ def insonated(anatomy: Anatomy, inset: Inset) -> BModeImage:
     bare = scanner.image(pose, time_s=PEAK_S)
     wide = scanner.settings.model.width_mm
     needle = needle_to(bare, pose, inset.aim, end=inset.needle_end, width_mm=wide, diameter_mm=inset.needle_mm)
-    fluid = pool_at(bare, pose, needle, inset.inject_ml) if inset.inject_ml > 0 else None
+    fluid = pool_at(bare, pose, needle, inset.inject_ml, inset.aim) if inset.inject_ml > 0 else None
     return scanner.image(pose, time_s=PEAK_S, needle=needle, injectate=fluid, doppler=doppler)
 
 

@@ -151,7 +151,7 @@ def frame(
             bare, pose, key, end=end, width_mm=scanner.settings.model.width_mm, diameter_mm=scan.aim.diameter_mm,
             echogenic=scan.aim.echogenic, reached=reached,
         )  # fmt: skip
-        fluid = pool_at(bare, pose, needle, scan.inject_ml) if scan.inject_ml > 0 else None
+        fluid = pool_at(bare, pose, needle, scan.inject_ml, key) if scan.inject_ml > 0 else None
     return scanner.image(pose, time_s=scan.time_s, needle=needle, injectate=fluid, doppler=scan.doppler), pose
 
 

@@ -15,7 +15,8 @@ from sim.ultrasound.scene import Injectate, ScanNeedle
 
 Array = NDArray[np.float64]
 BESIDE_MM = 2.5  # from the end of the face to the needle's entry
-SHORT_MM = 0.9  # how far short of a nerve's middle the tip stops: beside it, not in it
+BESIDE_NERVE_MM = 0.8  # from a nerve's wall to the tip: beside it, not in it
+UNDER_MM = 0.4  # from a nerve's lower wall to the middle of the fluid that lifts it
 
 
 def places_of(image: BModeImage, key: str) -> Array:
@@ -68,11 +69,25 @@ def needle_to(
     way = pose.lateral if end == "marked" else -pose.lateral
     entry = pose.face_mm + way * (width_mm / 2 + BESIDE_MM)
     length = float(np.linalg.norm(target - entry))
-    share = max((length - SHORT_MM) / length * reached, 0.02)
+    short = _extent_mm(image, key, (entry - target) / length) + BESIDE_NERVE_MM
+    share = max((length - short) / length * reached, 0.02)
     return ScanNeedle(entry, entry + (target - entry) * share, diameter_mm, echogenic)
 
 
-def pool_at(image: BModeImage, pose: ProbePose, needle: ScanNeedle, volume_ml: float) -> Injectate:
+def _extent_mm(image: BModeImage, key: str, way: Array) -> float:
+    """How far (mm) the part of a structure that is aimed at reaches from its middle along a direction, RAS."""
+    row, column = places_of(image, key)[0]
+    step = np.linalg.inv(image.ras_from_image)[:2, :3] @ way  # columns and rows for each mm
+    mask, away = image.mask(key), 0.0
+    while away < 8.0:
+        c, r = round(column + away * step[0]), round(row + away * step[1])
+        if not (0 <= r < mask.shape[0] and 0 <= c < mask.shape[1] and mask[r, c]):
+            break
+        away += 0.05
+    return away
+
+
+def pool_at(image: BModeImage, pose: ProbePose, needle: ScanNeedle, volume_ml: float, key: str = "") -> Injectate:
     """Return fluid from a needle's tip, in the plane between the structures there.
 
     Fluid opens the plane between two layers rather than the layer in which the tip stands a millimetre short of it: its middle is
@@ -84,9 +99,16 @@ def pool_at(image: BModeImage, pose: ProbePose, needle: ScanNeedle, volume_ml: f
         Of the pose, without needle and fluid.
     pose, needle
     volume_ml : float
+    key : str
+        Nerve that the fluid lifts, if it is in view and near: the fluid's middle then runs just under it.
     """
     column, row = _pixel(image, needle.tip_mm)
     depth, slope = _border(image, row, column)
+    if key and image.mask(key).any():
+        at_row, at_column = places_of(image, key)[0]
+        under = at_row + (_extent_mm(image, key, pose.axis) + UNDER_MM) / image.pixel_mm[0]
+        wanted = under - slope * image.pixel_mm[1] / image.pixel_mm[0] * (at_column - column)
+        depth = wanted if abs(wanted - depth) * image.pixel_mm[0] < 4.0 else depth
     across = image.ras_from_image[:3, 0] / np.linalg.norm(image.ras_from_image[:3, 0])
     normal = np.cross(across + slope * pose.axis, pose.elevation)
     centre = needle.tip_mm + (depth - row) * image.pixel_mm[0] * pose.axis

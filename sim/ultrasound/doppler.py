@@ -55,7 +55,7 @@ class DopplerSettings:
     scale_cm_s: float | None = None
     wall_filter_cm_s: float | None = None
     steer_deg: float = 0.0
-    box: tuple[float, float, float, float] = (0.12, 0.06, 0.88, 0.94)
+    box: tuple[float, float, float, float] = (0.12, 0.06, 0.88, 0.72)
     gain_db: float = 0.0
     moving_mm_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
 

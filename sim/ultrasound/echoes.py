@@ -91,10 +91,14 @@ def _smear(real: Any, i: Any, at: Any, half: Any, echo: Any, blot: Any) -> None:
     if half < F(0.75):
         _strike(real, i, at, echo, blot)
         return
-    count = min(int(F(2.0) * half + F(1.5)), 25)
-    each = echo / F(count)
+    count = min(int(F(3.0) * half + F(2.5)), 61)
+    whole = F(0.0)
     for k in range(count):
-        _strike(real, i, at + half * (F(2.0) * F(k) / F(count - 1) - F(1.0)), each, blot)
+        u = F(2.0) * F(k) / F(count - 1) - F(1.0)
+        whole += np.exp(F(-3.0) * u * u)
+    for k in range(count):
+        u = F(2.0) * F(k) / F(count - 1) - F(1.0)
+        _strike(real, i, at + F(1.4) * half * u, echo * np.exp(F(-3.0) * u * u) / whole, blot)
 
 
 @njit(cache=True, nogil=True, fastmath=True)

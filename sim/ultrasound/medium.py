@@ -16,7 +16,7 @@ from meshes.strands import Strands, strands_from, strands_of
 from meshes.volume import EMPTY, FILLING, LabelVolume
 from meshes.volume_store import VolumeStore
 from sim.ultrasound.rules import scanner_table
-from sim.ultrasound.tissues import Tissue, reflection, tissue, tissue_of, tissues
+from sim.ultrasound.tissues import Tissue, reflection, tissue, tissue_for, tissues
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -76,7 +76,7 @@ class AnatomyMedium:
         """The tissue of a structure."""
         if key == EMPTY:
             return tissue("air")
-        return tissue("soft_tissue") if key == FILLING else tissue_of(self.anatomy[key].tissue)
+        return tissue("soft_tissue") if key == FILLING else tissue_for(key, self.anatomy[key].tissue)
 
     def volume(self, low: Array, high: Array) -> LabelVolume:
         """The voxels that are held, if they hold the box; else those of the tiles round it."""

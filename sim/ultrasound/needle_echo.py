@@ -73,8 +73,9 @@ def add_needle(
     flat_line = line.astype(np.float32)
     dim_below(real, imaginary, flat_line, sample.astype(np.float32), (rule["shadow"] * share).astype(np.float32))
     step = needle.diameter_mm * rule["ring_step_factor"] / max(np.cos(np.deg2rad(angle)), 0.2) / settings.sample_mm
+    fade = np.exp(-((angle / rule["ring_fade_deg"]) ** 2))
     for ring in range(int(rule["rings"]) + 1):
-        strength = (level * rule["ring_ratio"] ** ring).astype(np.float32)
+        strength = (level * (fade * rule["ring_ratio"]) ** ring).astype(np.float32)
         add_points(real, flat_line, (sample + ring * step).astype(np.float32), strength)
     visible = share > SEEN_SHARE
     half = needle.diameter_mm / 2 / settings.sample_mm

@@ -136,6 +136,12 @@ def tissue_of(anatomy_tissue: str) -> Tissue:
     return tissue(classes[check_choice("class of tissue", anatomy_tissue, classes)])
 
 
+def tissue_for(key: str, anatomy_tissue: str) -> Tissue:
+    """Return the tissue of a structure: its own, where the table names it, else that of its class. Raises ValueError as `tissue_of`."""
+    own: Mapping[str, str] = _table()["structures"]
+    return next((tissue(row) for start, row in own.items() if key.startswith(start)), None) or tissue_of(anatomy_tissue)
+
+
 def _tissue(key: str, row: Mapping[str, Any], usual: Mapping[str, Any]) -> Tissue:
     """A row of the table, completed by what is usual."""
     across = "attenuation_db_cm_mhz"
