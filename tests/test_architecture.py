@@ -10,7 +10,22 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("meshes", "scenarios", "sim")
-HEAVY = ("numpy", "scipy", "pymeshlab", "pyvista", "vtk", "vtkmodules", "trimesh", "potpourri3d", "pydantic", "PIL", "rich", "numba", "av", "pymust")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "pymeshlab",
+    "pyvista",
+    "vtk",
+    "vtkmodules",
+    "trimesh",
+    "potpourri3d",
+    "pydantic",
+    "PIL",
+    "rich",
+    "numba",
+    "av",
+    "pymust",
+)
 MOST_LINES = 400
 
 # Every module has its place; it may import only what stands before it.

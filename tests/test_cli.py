@@ -15,6 +15,7 @@ import pytest
 import sim.cli
 from meshes.model import Anatomy
 from scenarios.loader import list_scenarios
+from scenarios.model import Scenario
 from sim.picture import Picture
 
 ROOT = Path(__file__).parent.parent
@@ -23,11 +24,11 @@ INION = '{ landmark = "inion" }'
 
 
 @pytest.fixture
-def stub(tiny_anatomy: Anatomy, monkeypatch: pytest.MonkeyPatch) -> list[Picture]:
+def stub(tiny_anatomy: Anatomy, anatomy: Anatomy, monkeypatch: pytest.MonkeyPatch) -> list[Picture]:
     """Ellipsoids for an anatomy, and stills that are not drawn but noted."""
     made: list[Picture] = []
 
-    def write(picture: Picture, anatomy: Anatomy, path: Path, scenario: object) -> tuple[str, ...]:
+    def write(picture: Picture, _held: Anatomy, path: Path, scenario: object) -> tuple[str, ...]:
         made.append(picture)
         path.write_bytes(b"png")
         return ()
@@ -35,7 +36,10 @@ def stub(tiny_anatomy: Anatomy, monkeypatch: pytest.MonkeyPatch) -> list[Picture
     import sim.anatomies
     import sim.rendering
 
-    monkeypatch.setattr(sim.anatomies, "anatomy_for", lambda scenario: tiny_anatomy)
+    def asked(scenario: Scenario) -> Anatomy:
+        return anatomy if scenario.probe and scenario.probe.pose else tiny_anatomy  # a named pose is found on true forms only
+
+    monkeypatch.setattr(sim.anatomies, "anatomy_for", asked)
     monkeypatch.setattr(sim.rendering, "write_picture", write)
     return made
 

@@ -327,16 +327,15 @@ def test_the_same_pose_and_seed_give_the_same_bytes(scanner: Scanner, right: Pro
         assert again.pixels.tobytes() == oblique.pixels.tobytes() and again.labels.tobytes() == oblique.labels.tobytes()
 
 
-def test_where_the_probe_was_before_changes_next_to_nothing(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
-    """Another box of voxels may be held; places in it are rounded otherwise in the last bit."""
+def test_where_the_probe_was_before_changes_nothing(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
+    """Another box of voxels may be held."""
     moved = fresh(scanner)
     assert isinstance(moved.medium, AnatomyMedium)
     moved.medium._held = moved.medium.store.box([-79.0, -79, -79], [79.0, -1, -41])  # of both sides
     held = moved.medium._held
     again = moved.image(right)
     assert moved.medium._held is held
-    step = np.abs(again.pixels.astype(int) - oblique.pixels)
-    assert step.max() <= 2 and (step > 0).mean() < 0.001 and (again.labels != oblique.labels).mean() < 0.001
+    assert again.pixels.tobytes() == oblique.pixels.tobytes() and again.labels.tobytes() == oblique.labels.tobytes()
 
 
 def test_another_seed_changes_the_speckle_alone(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
@@ -516,7 +515,9 @@ def test_aim_reaches_the_nerve_from_both_ends(scanner: Scanner, right: ProbePose
     width = scanner.settings.model.width_mm
     for end, way in (("marked", 1.0), ("other", -1.0)):
         aimed = needle_to(oblique, right, NERVE, end=end, width_mm=width)  # type: ignore[arg-type]
-        assert np.linalg.norm(aimed.tip_mm - target) == pytest.approx(0.9, abs=1e-6)
+        away = float(np.linalg.norm(aimed.tip_mm - target))
+        column, row = (np.linalg.inv(oblique.ras_from_image) @ [*aimed.tip_mm, 1.0])[:2]
+        assert oblique.key_at(round(row), round(column)) != NERVE and 1.3 < away < 3.0  # beside the nerve, not in it
         assert abs((aimed.tip_mm - right.face_mm) @ right.elevation) < 1e-6
         assert way * ((aimed.entry_mm - right.face_mm) @ right.lateral) == pytest.approx(width / 2 + 2.5)
         half = needle_to(oblique, right, NERVE, end=end, width_mm=width, reached=0.5)  # type: ignore[arg-type]

@@ -103,9 +103,11 @@ def pool_at(image: BModeImage, pose: ProbePose, needle: ScanNeedle, volume_ml: f
         Nerve that the fluid lifts, if it is in view and near: the fluid's middle then runs just under it.
     """
     column, row = _pixel(image, needle.tip_mm)
-    depth, slope = _border(image, row, column)
-    if key and image.mask(key).any():
-        at_row, at_column = places_of(image, key)[0]
+    shown = bool(key) and bool(image.mask(key).any())
+    at_row, at_column = places_of(image, key)[0] if shown else (row, column)
+    depth, slope = _border(image, float(at_row), float(at_column))
+    depth += slope * image.pixel_mm[1] / image.pixel_mm[0] * (column - at_column)
+    if shown:
         under = at_row + (_extent_mm(image, key, pose.axis) + UNDER_MM) / image.pixel_mm[0]
         wanted = under - slope * image.pixel_mm[1] / image.pixel_mm[0] * (at_column - column)
         depth = wanted if abs(wanted - depth) * image.pixel_mm[0] < 4.0 else depth

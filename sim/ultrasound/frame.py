@@ -116,7 +116,7 @@ def find_echoes(
     seen, bone = np.zeros((lines, samples), dtype=np.int16), np.empty(lines, dtype=np.float32)
     vessel = np.empty((lines, nodes, 2), dtype=np.float32)
     sound_beams(
-        volume.bricks, volume.fibres, volume.low.astype(np.float32), np.float32(1 / volume.spacing_mm), start, way,
+        volume.bricks, volume.fibres, volume.low, 1 / volume.spacing_mm, start, way,
         contact.skin_mm,
         contact.bone_mm, count, spans, edges, packed, rods.across.astype(np.float32),
         (table.first_strand + rods.owner).astype(np.int32), table.tissue_of, table.amplitude, table.loss_square, table.loss_along,
@@ -158,10 +158,10 @@ def find_surface(volume: LabelVolume, table: Tables, start: Floats, way: Floats,
     rule = scanner_table()["face"]
     lines = len(start)
     looked = np.unique(np.append(np.arange(0, lines, max(1, lines // LOOKED)), lines - 1))
-    origin = ((start[looked] - volume.low) / volume.spacing_mm).astype(np.float32)
+    origin = (start[looked].astype(np.float64) - volume.low) / volume.spacing_mm
     skin, bone = (np.empty(origin.shape[:2], dtype=np.float32) for _ in range(2))
     look = np.float32(rule["look_above_mm"]), np.float32(rule["look_below_mm"])
-    ways = (way[looked] / volume.spacing_mm).astype(np.float32)
+    ways = way[looked].astype(np.float64) / volume.spacing_mm
     find_contact(volume.bricks, table.bony, origin, ways, look[0], look[1], np.float32(STRIDE_MM), skin, bone)
     pitch = float(np.linalg.norm(start[looked[1], 0] - start[looked[0], 0]))
     smooth = gaussian_filter1d(bone.mean(axis=1), SMOOTH_MM / max(pitch, 1e-3), mode="nearest")
