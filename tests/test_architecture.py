@@ -54,11 +54,15 @@ scenarios.validate
 sim.picture sim.cameras sim.theme sim.anatomies
 sim.ultrasound sim.ultrasound.rules sim.ultrasound.tissues sim.ultrasound.probes sim.ultrasound.image
 sim.ultrasound.poses sim.ultrasound.pose_rules sim.ultrasound.placing
-sim.ultrasound.settings sim.ultrasound.geometry sim.ultrasound.spread sim.ultrasound.scatterers sim.ultrasound.scene sim.ultrasound.pulse
-sim.ultrasound.medium sim.ultrasound.beams sim.ultrasound.splat sim.ultrasound.forming sim.ultrasound.scatter sim.ultrasound.echoes
+sim.ultrasound.settings sim.ultrasound.geometry sim.ultrasound.spread sim.ultrasound.scatterers sim.ultrasound.scene
+sim.ultrasound.pulse
+sim.ultrasound.medium sim.ultrasound.beams sim.ultrasound.splat sim.ultrasound.forming sim.ultrasound.scatter
+sim.ultrasound.echoes
 sim.ultrasound.needle_echo sim.ultrasound.frame sim.ultrasound.doppler sim.ultrasound.scanner sim.ultrasound.aiming
-sim.ultrasound.phantoms sim.ultrasound.checks_tools sim.ultrasound.checks_speckle sim.ultrasound.checks_beam sim.ultrasound.checks_levels
-sim.ultrasound.checks_geometry sim.ultrasound.checks_angles sim.ultrasound.checks_needle sim.ultrasound.checks_behaviour sim.ultrasound.checks
+sim.ultrasound.phantoms sim.ultrasound.checks_tools sim.ultrasound.checks_speckle sim.ultrasound.checks_beam
+sim.ultrasound.checks_levels
+sim.ultrasound.checks_geometry sim.ultrasound.checks_angles sim.ultrasound.checks_needle sim.ultrasound.checks_behaviour
+sim.ultrasound.checks
 sim.places sim.scanning sim.procedures sim.hair sim.compose sim.scans
 sim.marks sim.shading sim.cutting sim.sutures sim.stage sim.canvas
 sim.lettering sim.page sim.labels sim.ink sim.anchors sim.overlay
@@ -72,7 +76,8 @@ sim.commands sim.commands.faults sim.commands.sizes sim.commands.render sim.comm
 sim.commands.reference sim.commands.population
 sim.commands.physics sim.commands.validate
 sim.commands.scan
-sim.commands.build sim.commands.doctor sim.commands.bench_simus sim.commands.bench_ultrasound sim.commands.bench sim.cli sim.__main__
+sim.commands.build sim.commands.doctor sim.commands.bench_simus sim.commands.bench_ultrasound sim.commands.bench sim.cli
+sim.__main__
 """
 ORDER = tuple(ORDER_TEXT.split())
 

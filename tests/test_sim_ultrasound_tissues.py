@@ -15,7 +15,8 @@ from meshes.terms import terms
 from sim.ultrasound.tissues import Tissue, reflection, tissue, tissue_of, tissues
 
 ROWS = [
-    "skin", "fat", "muscle", "tendon", "fascia", "ligament", "nuchal_ligament", "joint_capsule", "nerve_fascicle", "nerve_sheath", "blood", "vessel_wall", "bone",
+    "skin", "fat", "muscle", "tendon", "fascia", "ligament",
+    "nuchal_ligament", "joint_capsule", "nerve_fascicle", "nerve_sheath", "blood", "vessel_wall", "bone",
     "cartilage", "csf", "brain", "soft_tissue", "injectate", "gel", "steel", "air", "hair",
 ]  # fmt: skip
 NUMBERS = [f.name for f in fields(Tissue) if f.type == "float"]

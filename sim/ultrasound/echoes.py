@@ -138,7 +138,8 @@ def sound_beams(
     Parameters
     ----------
     bricks, fibres, low, inverse
-        The volume, its first voxel (mm RAS), voxels per mm; the last two float64, so that a place falls into the same part of the same
+        The volume, its first voxel (mm RAS), voxels per mm; the last two float64, so that a place falls into the same part of
+        the same
         voxel whichever box is held.
     origin, way : (lines, planes, 3), (lines, 3) float32 arrays
         Place on the face and unit direction, mm RAS.

@@ -137,7 +137,9 @@ def tissue_of(anatomy_tissue: str) -> Tissue:
 
 
 def tissue_for(key: str, anatomy_tissue: str) -> Tissue:
-    """Return the tissue of a structure: its own, where the table names it, else that of its class. Raises ValueError as `tissue_of`."""
+    """Return the tissue of a structure: its own, where the table names it, else that of its class. Raises ValueError as
+    `tissue_of`.
+    """
     own: Mapping[str, str] = _table()["structures"]
     return next((tissue(row) for start, row in own.items() if key.startswith(start)), None) or tissue_of(anatomy_tissue)
 
