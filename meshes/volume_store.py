@@ -7,6 +7,7 @@ import os
 import secrets
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import blake2b
 from itertools import product
@@ -84,6 +85,7 @@ class VolumeStore:
         bricks = np.empty((*(count * TILE // BRICK), BRICK**3), dtype=np.uint32)
         fibres = np.empty((*(count * TILE // FIBRE_RATIO), 4), dtype=np.int16)
         wanted = list(product(*(range(int(n)) for n in count)))
+        self._fetch([tuple(int(v) for v in a + at) for at in wanted])
         for done, at in enumerate(wanted):
             tile = self._tile(tuple(int(v) for v in a + at), done, len(wanted))
             bricks[_block(at, TILE // BRICK)], fibres[_block(at, TILE // FIBRE_RATIO)] = tile.bricks, tile.fibres
@@ -91,10 +93,24 @@ class VolumeStore:
             array.setflags(write=False)
         return LabelVolume(bricks, fibres, np.asarray(first_node(a) * SPACING_MM, dtype=np.float64), SPACING_MM, self.keys)
 
+    def _fetch(self, tiles: list[tuple[int, ...]]) -> None:
+        """Read tiles that are kept on disk, several at a time: unpacking them leaves the interpreter free."""
+        missing = [(i, j, k) for i, j, k in tiles if (i, j, k) not in self._tiles]
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            read = pool.map(lambda at: _read(self._path(at)), missing)
+            found = [(at, tile) for at, tile in zip(missing, read, strict=True) if tile is not None]
+        for at, tile in found:
+            while len(self._tiles) >= LARGEST_TILES:
+                self._tiles.pop(next(iter(self._tiles)))
+            self._tiles[at] = tile
+
+    def _path(self, at: tuple[int, int, int]) -> Path:
+        return self._folder / "volumes" / self._name / f"{at[0]}_{at[1]}_{at[2]}.tile"
+
     def _tile(self, at: tuple[int, ...], done: int, of: int) -> Tile:
         i, j, k = at
         if (i, j, k) not in self._tiles:
-            path = self._folder / "volumes" / self._name / f"{i}_{j}_{k}.tile"
+            path = self._path((i, j, k))
             tile = _read(path)
             if tile is None:
                 if self.tell is not None:

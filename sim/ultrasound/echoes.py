@@ -229,7 +229,7 @@ def sound_beams(
                     gap = abs(away) - half
                     if abs(away) < half:
                         wet = True
-                    elif half > 0:
+                    elif half > 0 and gap < F(4.0) * pool[9]:
                         move = half * np.exp(-(abs(away) - half) / pool[9]) * (F(1.0) if away > 0 else F(-1.0))
                         px, py, pz = px - move * pool[3], py - move * pool[4], pz - move * pool[5]
                         safe, moved = F(0.0), True

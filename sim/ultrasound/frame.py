@@ -29,6 +29,7 @@ SMOOTH_MM = 6.0  # over which the depth of bone is smoothed along the face, for 
 STRIDE_MM = 0.5
 LOOKED = 32  # beams on which skin and bone are looked for; both are smooth between them
 FAR_MM = 99.0  # of a skin that is not met
+PUSH_MM = 3.0  # over which the push of the fluid fades in the tissue
 FLOAT_SHARE = 0.6  # of the way out of the fluid that a nerve is lifted
 
 
@@ -238,7 +239,7 @@ def _pool(injectate: Injectate | None, pose: ProbePose, contact: Contact, b: Bea
         return out
     out[:3] = rest_places(injectate.centre_mm[None], pose, contact, b)[0]
     out[3:6], out[6], out[7] = injectate.normal, injectate.radius_mm, injectate.thickness_mm / 2
-    out[8], out[9] = 1.0, 5.0
+    out[8], out[9] = 1.0, PUSH_MM
     return out
 
 
