@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+
+from meshes.compiled import njit, prange
 
 FAR_MM = np.float32(9.0)
 

@@ -44,7 +44,7 @@ meshes.nape meshes.routes meshes.artery_routes meshes.winding meshes.yielding me
 meshes.patient meshes.population
 meshes.healing meshes.build meshes.compare
 meshes.reference_adult meshes.person_fit meshes.contacts
-meshes.volume meshes.splat meshes.volume_build meshes.volume_store meshes.strands
+meshes.compiled meshes.volume meshes.splat meshes.volume_build meshes.volume_store meshes.strands
 
 scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema scenarios.selection scenarios.wording
 scenarios.checks scenarios.loader

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+
+from meshes.compiled import njit, prange
 
 STEP = 4  # samples between the places at which the volume is read
 F = np.float32

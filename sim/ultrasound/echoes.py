@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
 
+from meshes.compiled import njit, prange
 from sim.ultrasound.beams import STEP, F, nearest_cell, read_volume, slope_at
 from sim.ultrasound.scatter import scatter
 

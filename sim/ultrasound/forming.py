@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+
+from meshes.compiled import njit, prange
 
 F = np.float32
 BLOCK = 32  # columns that are converted together, so that their lines stay close to the core

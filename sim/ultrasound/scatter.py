@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from meshes.compiled import njit
 from sim.ultrasound.beams import STEP, F
 
 AXIAL_BITS, LATERAL_BITS, ELEVATION_BITS = 9, 5, 2  # of the texture's sizes

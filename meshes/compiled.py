@@ -1,0 +1,13 @@
+"""Numba as this project uses it. Imported only by modules of compiled loops.
+
+OpenMP comes before TBB among its threading layers: it is quicker here, and a TBB that another library brought along may be
+too old.
+"""
+
+from __future__ import annotations
+
+from numba import config, njit, prange
+
+config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+
+__all__ = ["njit", "prange"]
