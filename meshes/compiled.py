@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from numba import config, njit, prange
 
-config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]  # numba makes it at run time
 
 __all__ = ["njit", "prange"]
