@@ -20,6 +20,7 @@ from sim.ultrasound.medium import AnatomyMedium
 
 NERVE = "greater_occipital_nerve"
 SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
+BESIDE_MM = 3.0  # from the nerve's middle to where the layer over it is looked at
 TOUCH_MM = 1.0  # a layer counts as beside the nerve within this way of its wall
 
 
@@ -61,6 +62,9 @@ def _rows(image: BModeImage, view: Mapping[str, Any], side: str, sex: str) -> li
     ]
     if view["between"]:
         rows.append(row("c", "nerve between its two muscles", float(_between(view["between"], column)), "true", 1, 1, "bool"))
+    if view.get("roof"):
+        over = float(roofed(image, nerve, view["roof"]))
+        rows.append(row("e", "fascia beside the nerve lies over its middle", over, "true", 1, 1, "bool"))
     if view["artery"]:
         lateral = artery_lateral_mm(image, nerve, f"{view['artery']}_{side}", side)
         rows.append(row("d", "occipital artery lateral to the nerve", lateral, "lateral", 0.5, 15, "mm"))
@@ -85,6 +89,14 @@ def in_order(wanted: Sequence[str], column: Sequence[tuple[str, float, float]]) 
     """Whether a column passes the wanted structures one after the other."""
     names = iter(name for name, _, _ in column)
     return all(any(name == want for name in names) for want in wanted)
+
+
+def roofed(image: BModeImage, nerve: str, roof: str) -> bool:
+    """Whether a layer, in the columns `BESIDE_MM` to both sides of a nerve's middle, lies over that middle."""
+    row, column = places_of(image, nerve)[0]
+    away = BESIDE_MM / image.pixel_mm[1]
+    depths = [np.flatnonzero(image.mask(roof)[:, round(column + side * away)]) for side in (-1, 1)]
+    return all(len(d) > 0 and d.mean() < row for d in depths)
 
 
 def _between(pair: Sequence[str], column: Sequence[tuple[str, float, float]]) -> bool:

@@ -61,8 +61,10 @@ def test_the_table_shows_man_and_woman_side_by_side_and_names_who_is_outside() -
 
 def test_json_tells_the_sex_of_each_row(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     import scenarios.validate
+    import sim.sonoanatomy
     from sim.cli import main
 
+    monkeypatch.setattr(sim.sonoanatomy, "sonoanatomy", lambda anatomy: [])
     few = {"male": [people()[0][0]], "female": [people()[1][0]]}
     monkeypatch.setattr(scenarios.validate, "validate", lambda anatomy: few[anatomy.meta["sex"]])
     assert main(["validate", "--json"]) == 0
