@@ -163,14 +163,12 @@ def tables(medium: Medium, frequency_mhz: float) -> Tables:
     names = [*medium.keys, *medium.strands.keys, *EXTRA]
     stand_in = {"injectate": "injectate", "needle": "steel", "gel": "gel", "air": "air"}
     rows: dict[str, Tissue] = {t.key: t for t in tissues().values()}
-    rows["nerve_sheath"] = rows.pop("nerve_sheath")
     rows = {k: v for k, v in rows.items() if k not in ("nerve_fascicle", "nerve_sheath")} | {
         k: rows[k] for k in ("nerve_fascicle", "nerve_sheath")
     }
     of = []
     for name in names:
         own = tissue(stand_in[name]) if name in stand_in else medium.tissue(name)
-        rows.setdefault(own.key, own)
         rows[own.key] = own
         of.append(own.key)
     order = list(rows)
