@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from meshes.surface import SurfaceQuery
 Array = NDArray[np.float64]
 KINDS = ("nerve", "artery", "vein")
 STEP_MM = 0.5
+Rods = tuple[Array, Array, Array, Array, Array, Array]  # the first six fields of `Strands`
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +72,20 @@ def strands_of(anatomy: Anatomy) -> Strands:
     """Return the nerves and vessels of an anatomy that have an axis, with their branches."""
     structures = [s for s in anatomy.structures.values() if s.kind in KINDS and s.centerline is not None and s.tissue in KINDS]
     pieces = [_rods(line, radius, index) for index, s in enumerate(structures) for line, radius in _lines(s)]
-    pieces = pieces or [_rods(np.zeros((0, 3)), np.zeros(0), 0)]
-    start, end, radius, across, along, owner = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    keys, kinds = tuple(s.key for s in structures), tuple(s.kind for s in structures)
-    return Strands(start, end, radius, across, along, owner.astype(np.int64), keys, kinds)
+    return _joined(pieces, tuple(s.key for s in structures), tuple(s.kind for s in structures))
 
 
 def strands_from(lines: Mapping[str, tuple[str, Array, float | Array]]) -> Strands:
     """Return strands from plain lines: key to (kind, line (n, 3) mm, radius mm)."""
     rows = [(line, np.broadcast_to(radius, len(line))) for _, line, radius in lines.values()]
-    pieces = [_rods(line, radius, i) for i, (line, radius) in enumerate(rows)] or [_rods(np.zeros((0, 3)), np.zeros(0), 0)]
-    start, end, radius, across, along, owner = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    return Strands(
-        start, end, radius, across, along, owner.astype(np.int64), tuple(lines), tuple(kind for kind, _, _ in lines.values())
-    )  # fmt: skip
+    pieces = [_rods(line, radius, i) for i, (line, radius) in enumerate(rows)]
+    return _joined(pieces, tuple(lines), tuple(kind for kind, _, _ in lines.values()))
+
+
+def _joined(pieces: Sequence[Rods], keys: tuple[str, ...], kinds: tuple[str, ...]) -> Strands:
+    none = _rods(np.zeros((0, 3)), np.zeros(0), 0)
+    start, end, radius, across, along, owner = (np.concatenate(column) for column in zip(none, *pieces, strict=True))
+    return Strands(start, end, radius, across, along, owner.astype(np.int64), keys, kinds)
 
 
 def _lines(structure: Structure) -> list[tuple[Array, Array]]:
@@ -99,7 +100,7 @@ def _lines(structure: Structure) -> list[tuple[Array, Array]]:
     return out
 
 
-def _rods(line: Array, radius: NDArray[np.floating], owner: int) -> tuple[Array, Array, Array, Array, Array, Array]:
+def _rods(line: Array, radius: NDArray[np.floating], owner: int) -> Rods:
     if len(line) < 2:
         return np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 3)), np.zeros(0), np.zeros(0)
     way = arc_length(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -184,7 +184,7 @@ def _directions(anatomy: Anatomy, keys: Sequence[str], low: Array) -> tuple[Floa
     return out, tendon
 
 
-@cache
+@lru_cache(maxsize=64)
 def _tree(vertices: bytes, count: int) -> cKDTree:
     return cKDTree(np.frombuffer(vertices, dtype=np.float64).reshape(count, 3))
 

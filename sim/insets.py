@@ -13,7 +13,7 @@ from meshes.model import Anatomy
 from sim.picture import Inset, Picture
 from sim.scans import ends_of
 from sim.theme import Theme
-from sim.ultrasound.aiming import needle_to, pool_at
+from sim.ultrasound.aiming import aimed_image
 from sim.ultrasound.doppler import DopplerSettings
 from sim.ultrasound.image import BModeImage
 from sim.ultrasound.poses import ProbePose
@@ -72,11 +72,10 @@ def insonated(anatomy: Anatomy, inset: Inset) -> BModeImage:
     doppler = None if inset.doppler is None else DopplerSettings(inset.doppler)
     if inset.aim is None:
         return scanner.image(pose, time_s=PEAK_S, doppler=doppler)
-    bare = scanner.image(pose, time_s=PEAK_S)
-    wide = scanner.settings.model.width_mm
-    needle = needle_to(bare, pose, inset.aim, end=inset.needle_end, width_mm=wide, diameter_mm=inset.needle_mm)
-    fluid = pool_at(bare, pose, needle, inset.inject_ml, inset.aim) if inset.inject_ml > 0 else None
-    return scanner.image(pose, time_s=PEAK_S, needle=needle, injectate=fluid, doppler=doppler)
+    return aimed_image(
+        scanner, pose, inset.aim, end=inset.needle_end, diameter_mm=inset.needle_mm, inject_ml=inset.inject_ml, time_s=PEAK_S,
+        doppler=doppler,
+    )  # fmt: skip
 
 
 class _Held:

@@ -13,7 +13,7 @@ from meshes.model import Anatomy
 from meshes.terms import split_key
 from scenarios.selection import select_one
 from scenarios.sites import Ground
-from sim.ultrasound.aiming import needle_to, pool_at
+from sim.ultrasound.aiming import aimed_image
 from sim.ultrasound.doppler import DopplerSettings
 from sim.ultrasound.image import BModeImage
 from sim.ultrasound.medium import Medium
@@ -21,7 +21,6 @@ from sim.ultrasound.placing import probe_pose
 from sim.ultrasound.pose_rules import named_poses
 from sim.ultrasound.poses import ProbePose, press, rock, rotate, slide, tilt
 from sim.ultrasound.scanner import Scanner
-from sim.ultrasound.scene import Injectate, ScanNeedle
 
 MOTIONS = ("slide", "across", "rotate", "tilt", "rock", "press")
 SWEEPS = (*MOTIONS, "needle", "inject", "time")
@@ -141,18 +140,14 @@ def frame(
 ) -> tuple[BModeImage, ProbePose]:
     """Return one frame of a scan, and its pose. Raises ValueError where the needle's aim is not in view."""
     pose = pose_of(anatomy, scan, ground)
-    needle: ScanNeedle | None = None
-    fluid: Injectate | None = None
-    if scan.aim is not None:
-        bare = scanner.image(pose, time_s=scan.time_s)
-        key = aimed_at(anatomy, scan)
-        end: Literal["marked", "other"] = "marked" if marked_is(pose, scan) == scan.aim.end else "other"
-        needle = needle_to(
-            bare, pose, key, end=end, width_mm=scanner.settings.model.width_mm, diameter_mm=scan.aim.diameter_mm,
-            echogenic=scan.aim.echogenic, reached=reached,
-        )  # fmt: skip
-        fluid = pool_at(bare, pose, needle, scan.inject_ml, key) if scan.inject_ml > 0 else None
-    return scanner.image(pose, time_s=scan.time_s, needle=needle, injectate=fluid, doppler=scan.doppler), pose
+    if scan.aim is None:
+        return scanner.image(pose, time_s=scan.time_s, doppler=scan.doppler), pose
+    image = aimed_image(
+        scanner, pose, aimed_at(anatomy, scan), end="marked" if marked_is(pose, scan) == scan.aim.end else "other",
+        diameter_mm=scan.aim.diameter_mm, echogenic=scan.aim.echogenic, reached=reached, inject_ml=scan.inject_ml,
+        time_s=scan.time_s, doppler=scan.doppler,
+    )  # fmt: skip
+    return image, pose
 
 
 def clip(

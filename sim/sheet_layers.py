@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +15,7 @@ from meshes.terms import split_key, terms
 from scenarios.selection import catalogue, select
 from sim.picture import Shown
 from sim.stills import FLOOR_MM, lowest_mm
+from sim.tables import table
 
 Array = NDArray[np.float64]
 
@@ -80,14 +78,14 @@ class SheetLayer:
 def sheet_layers() -> Mapping[str, SheetLayer]:
     """Return the layers by name, from the skin inward."""
     rows: list[dict[str, Any]] = [
-        {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()} for row in _table()["layer"]
+        {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()} for row in table("sheets")["layer"]
     ]
     return MappingProxyType({str(row["name"]): SheetLayer(**row) for row in rows})
 
 
 def sheet_views() -> Mapping[str, str]:
     """Return the cameras (`sim.cameras`) by the names that stand on the sheets."""
-    return MappingProxyType(_table()["views"])
+    return MappingProxyType(table("sheets")["views"])
 
 
 def numbers_of(layer: SheetLayer, anatomy: Anatomy) -> dict[str, int]:
@@ -107,9 +105,3 @@ def _chosen(names: Sequence[str], anatomy: Anatomy) -> list[str]:
     """Keys of an anatomy that groups or keys mean; those of the catalogue that it lacks are passed over."""
     known = [*catalogue(), *(k for k in anatomy.structures if k not in catalogue())]
     return [k for k in select(names, known) if k in anatomy]
-
-
-@cache
-def _table() -> dict[str, Any]:
-    """The parsed file."""
-    return tomllib.loads(files("sim").joinpath("data/sheets.toml").read_text(encoding="utf-8"))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +10,7 @@ import numpy as np
 from meshes.model import Anatomy
 from scenarios.validate import Row
 from sim.scans import Scan, frame, scanner_for
+from sim.tables import table
 from sim.ultrasound.aiming import places_of
 from sim.ultrasound.image import BModeImage
 from sim.ultrasound.medium import AnatomyMedium
@@ -24,11 +21,10 @@ BESIDE_MM = 3.0  # from the nerve's middle to where the layer over it is looked 
 TOUCH_MM = 1.0  # a layer counts as beside the nerve within this way of its wall
 
 
-@cache
-def views() -> tuple[Mapping[str, Any], ...]:
+def views() -> Sequence[Mapping[str, Any]]:
     """Return the rows of `sim/data/sonoanatomy.toml`."""
-    text = files("sim").joinpath("data/sonoanatomy.toml").read_text(encoding="utf-8")
-    return tuple(MappingProxyType(row) for row in tomllib.loads(text)["view"])
+    rows: Sequence[Mapping[str, Any]] = table("sonoanatomy")["view"]
+    return rows
 
 
 def sonoanatomy(anatomy: Anatomy) -> list[Row]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from meshes._check import check_choice, unknown
 from meshes.model import Structure
+from sim.tables import table
 
 Array = NDArray[np.float64]
 
@@ -100,23 +99,18 @@ def toward_grey(colour: Array, share: float) -> Array:
 
 def style_names() -> tuple[str, ...]:
     """Return the names of the styles."""
-    return tuple(_table()["styles"])
+    return tuple(table("themes")["styles"])
 
 
 @cache
 def load_theme(name: str) -> Theme:
     """Return a style by name. Raises ValueError naming the nearest."""
-    table = _table()
-    check_choice("style", name, table["styles"])
-    style: dict[str, Any] = table["styles"][name]
+    rows = table("themes")
+    check_choice("style", name, rows["styles"])
+    style: dict[str, Any] = rows["styles"][name]
     row: dict[str, Any] = {k: hex_colour(v) if str(v).startswith("#") else v for k, v in style.items()}
-    return Theme(name=name, colours=_colours(table["colours"]), structures=_colours(table["structures"]), **row)
+    return Theme(name=name, colours=_colours(rows["colours"]), structures=_colours(rows["structures"]), **row)
 
-
-@cache
-def _table() -> dict[str, Any]:
-    """The parsed file."""
-    return tomllib.loads(files("sim").joinpath("data/themes.toml").read_text(encoding="utf-8"))
 
 
 def _colours(rows: Mapping[str, str]) -> Mapping[str, Array]:

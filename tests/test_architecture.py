@@ -51,7 +51,7 @@ scenarios.checks scenarios.loader
 scenarios.sites scenarios.rules scenarios.occipital scenarios.population_checks scenarios.site_checks scenarios.preempt
 scenarios.validate
 
-sim.picture sim.cameras sim.theme sim.anatomies
+sim.tables sim.picture sim.cameras sim.theme sim.anatomies
 sim.ultrasound sim.ultrasound.rules sim.ultrasound.tissues sim.ultrasound.probes sim.ultrasound.image
 sim.ultrasound.poses sim.ultrasound.pose_rules sim.ultrasound.placing
 sim.ultrasound.settings sim.ultrasound.geometry sim.ultrasound.spread sim.ultrasound.scatterers sim.ultrasound.scene

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import center_of_mass, label
 
 from meshes._check import unknown
+from sim.ultrasound.doppler import DopplerSettings
 from sim.ultrasound.image import BModeImage
 from sim.ultrasound.poses import ProbePose
+from sim.ultrasound.scanner import Scanner
 from sim.ultrasound.scene import Injectate, ScanNeedle
 
 Array = NDArray[np.float64]
@@ -72,6 +74,24 @@ def needle_to(
     short = _extent_mm(image, key, (entry - target) / length) + BESIDE_NERVE_MM
     share = max((length - short) / length * reached, 0.02)
     return ScanNeedle(entry, entry + (target - entry) * share, diameter_mm, echogenic)
+
+
+def aimed_image(
+    scanner: Scanner, pose: ProbePose, key: str, *, end: Literal["marked", "other"], diameter_mm: float = 0.7,
+    echogenic: bool = False, reached: float = 1.0, inject_ml: float = 0.0, time_s: float = 0.0,
+    doppler: DopplerSettings | None = None,
+) -> BModeImage:  # fmt: skip
+    """Return the frame with a needle in its plane, aimed at a structure that the frame shows, and fluid at its tip.
+
+    Parameters as of `needle_to`, `pool_at` and `Scanner.image`. Raises ValueError if the structure is not in view.
+    """
+    bare = scanner.image(pose, time_s=time_s)
+    needle = needle_to(
+        bare, pose, key, end=end, width_mm=scanner.settings.model.width_mm, diameter_mm=diameter_mm, echogenic=echogenic,
+        reached=reached,
+    )  # fmt: skip
+    fluid = pool_at(bare, pose, needle, inject_ml, key) if inject_ml > 0 else None
+    return scanner.image(pose, time_s=time_s, needle=needle, injectate=fluid, doppler=doppler)
 
 
 def _extent_mm(image: BModeImage, key: str, way: Array) -> float:

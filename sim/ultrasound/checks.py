@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meshes._check import check_choice
+from sim.tables import table
 from sim.ultrasound import (
     checks_angles,
     checks_beam,
@@ -65,8 +64,7 @@ class Figure:
 @cache
 def check_rows() -> Mapping[str, Mapping[str, Any]]:
     """Return the rows of the table by id, in its order."""
-    data = tomllib.loads(files("sim").joinpath("data/ultrasound_checks.toml").read_text(encoding="utf-8"))
-    return {row["id"]: row for row in data["row"]}
+    return {row["id"]: row for row in table("ultrasound_checks")["row"]}
 
 
 def run_checks(only: Collection[str] | None = None) -> list[Figure]:

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from meshes._check import check_choice
 from meshes.terms import split_key
-from sim.ultrasound.frame import Echoes, placed
+from sim.ultrasound.frame import Echoes, placed, rest_depth
 from sim.ultrasound.geometry import beams, grid, lateral_deviation_mm
 from sim.ultrasound.image import Doppler
 from sim.ultrasound.poses import ProbePose
@@ -171,9 +171,9 @@ def _rest(echoes: Echoes, pose: ProbePose, settings: Settings, line: NDArray[np.
     """Resting places (n, 3), mm RAS, of nodes in the middle of the slice."""
     start, way = placed(beams(settings), pose)
     middle = start.shape[1] // 2
-    skin, bone = echoes.contact.skin_mm[line, middle], echoes.contact.bone_mm[line, middle]
-    depth = node * STEP * settings.sample_mm
-    rest = np.where((skin < 0) & (depth < bone), skin + (bone - skin) / bone * depth, depth)
+    contact = echoes.contact
+    depth = np.asarray(node * STEP * settings.sample_mm, dtype=np.float64)
+    rest = rest_depth(depth, contact.skin_mm[line, middle], contact.bone_mm[line, middle])
     return np.asarray(start[line, middle] + rest[:, None] * way[line], dtype=np.float64)
 
 

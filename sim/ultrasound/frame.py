@@ -173,6 +173,12 @@ def find_surface(volume: LabelVolume, table: Tables, start: Floats, way: Floats,
     return Contact(whole.astype(np.float32), np.maximum(deep, least).astype(np.float32))
 
 
+def rest_depth(depth_mm: Array, skin_mm: Array, bone_mm: Array) -> Array:
+    """Return the depth at rest of what a beam meets at a depth (n,), all mm: between face and bone tissue is pressed evenly."""
+    pressed = (skin_mm < 0) & (depth_mm < bone_mm)
+    return np.where(pressed, skin_mm + (bone_mm - skin_mm) / bone_mm * depth_mm, depth_mm)
+
+
 def rest_places(points: Array, pose: ProbePose, contact: Contact, b: Beams) -> Array:
     """Return where points (n, 3) mm RAS of the pressed tissue lie at rest."""
     p = pose.probe_from_ras.apply(points)
@@ -180,8 +186,7 @@ def rest_places(points: Array, pose: ProbePose, contact: Contact, b: Beams) -> A
     order = np.argsort(b.start[:, 0])
     skin = np.interp(p[:, 0], b.start[order, 0], contact.skin_mm[order, middle])
     bone = np.interp(p[:, 0], b.start[order, 0], contact.bone_mm[order, middle])
-    pressed = (skin < 0) & (p[:, 2] < bone)
-    rest = np.where(pressed, skin + (bone - skin) / bone * p[:, 2], p[:, 2])
+    rest = rest_depth(p[:, 2], skin, bone)
     return pose.ras_from_probe.apply(np.column_stack([p[:, :2], rest]))
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from importlib.resources import files
-from types import MappingProxyType
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from meshes._check import check_points
 from meshes.frames import RigidTransform, frame_from_axes
 from meshes.surface import SurfaceQuery
+from sim.tables import table
 
 Array = NDArray[np.float64]
 SQUARE_WITHIN = 1e-3  # cosine by which two axes may miss a right angle and still be mended
@@ -175,10 +173,9 @@ def gap_at(skin: SurfaceQuery, at: Array, axis: Array) -> float:
     return float(entered[np.argmin(np.abs(entered))]) if len(entered) else math.nan
 
 
-@cache
 def pose_table() -> Mapping[str, Any]:
     """Return `sim/data/poses.toml`."""
-    return MappingProxyType(tomllib.loads((files("sim") / "data" / "poses.toml").read_text("utf-8")))
+    return table("poses")
 
 
 def limit(name: str) -> float:

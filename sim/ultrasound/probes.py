@@ -6,11 +6,9 @@ Widths are full widths at half amplitude (-6 dB) of the two-way beam, in mm.
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meshes._check import check_choice
+from sim.tables import table
 
 Array = NDArray[np.float64]
 
@@ -97,7 +96,7 @@ class _Beam:
 @cache
 def probes() -> Mapping[str, ProbeModel]:
     """Return every probe by key, in the order of the table."""
-    return MappingProxyType({key: _probe(key, row) for key, row in _table()["probes"].items()})
+    return MappingProxyType({key: _probe(key, row) for key, row in table("probes")["probes"].items()})
 
 
 def probe_model(key: str) -> ProbeModel:
@@ -270,10 +269,4 @@ def _probe(key: str, row: Mapping[str, Any]) -> ProbeModel:
 @cache
 def _beam() -> _Beam:
     """The constants of the laws."""
-    return _Beam(**{k: v for k, v in _table()["beam"].items() if k not in ("sources", "evidence")})
-
-
-@cache
-def _table() -> Mapping[str, Any]:
-    """The parsed file."""
-    return MappingProxyType(tomllib.loads(files("sim").joinpath("data/probes.toml").read_text(encoding="utf-8")))
+    return _Beam(**{k: v for k, v in table("probes")["beam"].items() if k not in ("sources", "evidence")})

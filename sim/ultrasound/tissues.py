@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meshes._check import check_choice
+from sim.tables import table
 
 Array = NDArray[np.float64]
 SQUARE_DEG = 90.0
@@ -115,8 +114,8 @@ def reflection(a: Tissue, b: Tissue) -> float:
 @cache
 def tissues() -> Mapping[str, Tissue]:
     """Return every tissue by key, in the order of the table."""
-    table = _table()
-    return MappingProxyType({key: _tissue(key, row, table["usual"]) for key, row in table["tissues"].items()})
+    rows = table("tissues")
+    return MappingProxyType({key: _tissue(key, row, rows["usual"]) for key, row in rows["tissues"].items()})
 
 
 def tissue(key: str) -> Tissue:
@@ -132,7 +131,7 @@ def tissue_of(anatomy_tissue: str) -> Tissue:
     ValueError
         If the class is not in the table; names the nearest ones.
     """
-    classes: Mapping[str, str] = _table()["classes"]
+    classes: Mapping[str, str] = table("tissues")["classes"]
     return tissue(classes[check_choice("class of tissue", anatomy_tissue, classes)])
 
 
@@ -140,7 +139,7 @@ def tissue_for(key: str, anatomy_tissue: str) -> Tissue:
     """Return the tissue of a structure: its own, where the table names it, else that of its class. Raises ValueError as
     `tissue_of`.
     """
-    own: Mapping[str, str] = _table()["structures"]
+    own: Mapping[str, str] = table("tissues")["structures"]
     return next((tissue(row) for start, row in own.items() if key.startswith(start)), None) or tissue_of(anatomy_tissue)
 
 
@@ -152,9 +151,3 @@ def _tissue(key: str, row: Mapping[str, Any], usual: Mapping[str, Any]) -> Tissu
     along = {"attenuation_along_db_cm_mhz": row[across]}
     values = {**usual, **along, **row, "sources": tuple(row["sources"]), "evidence": MappingProxyType(evidence)}
     return Tissue(key=key, **{f.name: values[f.name] for f in fields(Tissue) if f.name != "key"})
-
-
-@cache
-def _table() -> Mapping[str, Any]:
-    """The parsed file."""
-    return MappingProxyType(tomllib.loads(files("sim").joinpath("data/tissues.toml").read_text(encoding="utf-8")))
