@@ -44,17 +44,20 @@ def beside(drawn: Image, anatomy: Anatomy, picture: Picture, theme: Theme) -> Im
     from PIL import Image as Images
 
     from sim.ultrasound.screen import screen
+    from sim.ultrasound.screen_layout import lay_out_screen
 
     assert picture.inset is not None
     wide, margin = panel_px(picture), round(MARGIN_SHARE * picture.height_px)
     shown = insonated(anatomy, picture.inset)
     wanted = int(np.clip(wide - margin, LEAST_PX, MOST_PX))
-    panel = screen(shown, overlay=picture.inset.overlay, width_px=wanted, ends=ends_of(shown))
-    room = picture.height_px - 2 * margin
-    if panel.height > room:
-        panel = screen(
-            shown, overlay=picture.inset.overlay, width_px=max(LEAST_PX, int(wanted * room / panel.height)), ends=ends_of(shown)
-        )
+    room, ends = picture.height_px - 2 * margin, ends_of(shown)
+    high = lay_out_screen(shown, wanted, ends).height
+    panel = screen(
+        shown,
+        overlay=picture.inset.overlay,
+        ends=ends,
+        width_px=wanted if high <= room else max(LEAST_PX, int(wanted * room / high)),
+    )
     paper: NDArray[np.uint8] = np.empty((picture.height_px, picture.width_px, 3), dtype=np.uint8)
     paper[...] = np.round(theme.paper * 255)
     out = Images.fromarray(paper)

@@ -12,6 +12,7 @@ from sim.picture import Inset, Probe
 from sim.places import Places, apart, as_point, unit
 from sim.ultrasound.placing import probe_pose
 from sim.ultrasound.pose_rules import named_poses
+from sim.ultrasound.poses import ProbePose, crossing
 from sim.ultrasound.probes import probe_model
 
 Array = NDArray[np.float64]
@@ -116,21 +117,13 @@ def in_plane(probe: Probe, nerve: Array, places: Places, end: Literal["lateral",
     ValueError
         If the nerve does not cross the scanned sheet.
     """
-    centre, lateral, axis = (np.array(v) for v in (probe.centre_mm, probe.lateral, probe.axis))
-    tip = _crossing(nerve, centre, lateral, axis, probe)
-    way = lateral if end == "lateral" else -lateral
-    beside = centre + way * (probe.length_mm / 2 + BESIDE_PROBE_MM)
-    return places.on_skin(beside), tip
-
-
-def _crossing(nerve: Array, centre: Array, lateral: Array, axis: Array, probe: Probe) -> Array:
-    relative = nerve - centre
-    height = relative @ unit(np.cross(lateral, axis))
-    at = np.flatnonzero(np.diff(np.sign(height)) != 0)
-    share = (height[at] / (height[at] - height[at + 1]))[:, None]
-    points = nerve[at] + share * (nerve[at + 1] - nerve[at])
-    along, deep = (points - centre) @ lateral, (points - centre) @ axis
+    pose = ProbePose(np.array(probe.centre_mm), np.array(probe.lateral), np.array(probe.axis))
+    points = crossing(nerve, pose)
+    along, deep = (points - pose.centre_mm) @ pose.lateral, (points - pose.centre_mm) @ pose.axis
     seen = (np.abs(along) < probe.length_mm / 2) & (deep > 0) & (deep < probe.depth_mm)
     if not seen.any():
         raise ValueError("the nerve does not cross the scanned sheet; move the probe, or give entry and tip of the needle.")
-    return np.asarray(points[seen][np.argmin(np.abs(along[seen]))])
+    tip = np.asarray(points[seen][np.argmin(np.abs(along[seen]))])
+    way = pose.lateral if end == "lateral" else -pose.lateral
+    beside = pose.centre_mm + way * (probe.length_mm / 2 + BESIDE_PROBE_MM)
+    return places.on_skin(beside), tip
