@@ -14,6 +14,11 @@ from meshes.points import load_table, shared_points
 from meshes.terms import terms
 
 if TYPE_CHECKING:
+    from meshes.measure import Subject
+    from meshes.surface import SurfaceQuery
+    from sim.ultrasound.image import BModeImage
+    from sim.ultrasound.medium import Phantom
+    from sim.ultrasound.poses import ProbePose
     from sim.ultrasound.scanner import Scanner
 
 Array = NDArray[np.float64]
@@ -159,3 +164,56 @@ def ellipsoid(centre: Array, radii: Array) -> SurfaceMesh:
     normals = unit / radii
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     return SurfaceMesh(np.asarray(centre) + unit * radii, np.asarray(ball.faces, dtype=np.int64), normals)
+
+
+@pytest.fixture(scope="session")
+def flesh() -> Phantom:
+    from sim.ultrasound.phantoms import plain, uniform
+    from tests.insonation import POSE
+
+    return uniform(POSE, plain(attenuation_db_cm_mhz=0.62))
+
+
+@pytest.fixture(scope="session")
+def layers() -> Phantom:
+    """Fat to 8 mm, flesh to 20 mm, bone below."""
+    from sim.ultrasound.phantoms import layered, plain
+    from sim.ultrasound.tissues import tissue
+    from tests.insonation import POSE
+
+    return layered(POSE, [(plain("fat_layer"), 0.0), (plain("flesh"), 8.0), (tissue("bone"), 20.0)])
+
+
+@pytest.fixture(scope="session")
+def right(anatomy: Anatomy) -> ProbePose:
+    from sim.ultrasound.placing import probe_pose
+
+    return probe_pose(anatomy, "c2-oblique", "right")
+
+
+@pytest.fixture(scope="session")
+def oblique(scanner: Scanner, right: ProbePose) -> BModeImage:
+    from tests.insonation import fresh
+
+    return fresh(scanner).image(right)
+
+
+@pytest.fixture(scope="session")
+def subject(anatomy: Anatomy) -> Subject:
+    from meshes.measure import Subject
+
+    return Subject(anatomy)
+
+
+@pytest.fixture(scope="session")
+def skin(subject: Subject) -> SurfaceQuery:
+    return subject.query("skin")
+
+
+@pytest.fixture(scope="session")
+def placed(anatomy: Anatomy) -> dict[tuple[str, str], ProbePose]:
+    """Every named pose of the shipped model, by its name and side."""
+    from sim.ultrasound.placing import probe_pose
+    from sim.ultrasound.pose_rules import named_poses
+
+    return {(name, side): probe_pose(anatomy, name, side) for name in named_poses() for side in ("right", "left")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -11,85 +10,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from meshes.model import Anatomy
 from meshes.terms import split_key
-from sim.ultrasound.aiming import needle_to, places_of, pool_at
+from sim.ultrasound.aiming import places_of
 from sim.ultrasound.frame import rest_places
 from sim.ultrasound.geometry import beams, grid, ras_from_image
 from sim.ultrasound.image import BModeImage
-from sim.ultrasound.medium import AnatomyMedium, Phantom, no_strands
-from sim.ultrasound.needle_echo import insertion_deg, on_lines
+from sim.ultrasound.medium import AnatomyMedium, Phantom
+from sim.ultrasound.needle_echo import on_lines
 from sim.ultrasound.phantoms import layered, orientations, plain, strand, uniform
-from sim.ultrasound.placing import probe_pose
-from sim.ultrasound.poses import ProbePose, crossing, tilt
+from sim.ultrasound.poses import ProbePose, crossing
 from sim.ultrasound.probes import probe_model, probes
 from sim.ultrasound.pulse import pulse_wave
 from sim.ultrasound.scanner import Scanner
-from sim.ultrasound.scene import Injectate, ScanNeedle
-from sim.ultrasound.settings import Settings, settings_from
+from sim.ultrasound.settings import Settings
 from sim.ultrasound.tissues import tissue
-
-Array = NDArray[np.float64]
-FLIP = np.array([-1.0, 1, 1])
-NERVE = "greater_occipital_nerve_right"
-POSE = orientations()[0]
-QUICK: Mapping[str, Any] = {"lines": 128, "samples": 512, "depth_mm": 30}
-EVERY_PROBE = pytest.mark.parametrize("probe", list(probes()))
-NAN = float("nan")
-
-
-def at(x: float, z: float, y: float = 0.0, pose: ProbePose = POSE) -> Array:
-    """A place of the probe's frame, in RAS."""
-    return np.asarray(pose.ras_from_probe.apply(np.array([[x, y, z]]))[0])
-
-
-def pixel(image: BModeImage, point: Array) -> tuple[float, float]:
-    column, row = (np.linalg.inv(image.ras_from_image) @ [*point, 1.0])[:2]
-    return float(row), float(column)
-
-
-def area(image: BModeImage, *keys: str) -> float:
-    """Of structures in an image, square mm."""
-    return float(image.mask(*keys).sum()) * image.pixel_mm[0] * image.pixel_mm[1]
-
-
-def middle_depth(image: BModeImage, key: str) -> float:
-    return float(np.nonzero(image.mask(key))[0].mean()) * image.pixel_mm[0]
-
-
-def shown(image: BModeImage) -> set[str]:
-    return {image.keys[i] for i in np.unique(image.labels)}
-
-
-@pytest.fixture(scope="module")
-def flesh() -> Phantom:
-    return uniform(POSE, plain(attenuation_db_cm_mhz=0.62))
-
-
-@pytest.fixture(scope="module")
-def layers() -> Phantom:
-    """Fat to 8 mm, flesh to 20 mm, bone below."""
-    return layered(POSE, [(plain("fat_layer"), 0.0), (plain("flesh"), 8.0), (tissue("bone"), 20.0)])
-
-
-@pytest.fixture(scope="module")
-def right(anatomy: Anatomy) -> ProbePose:
-    return probe_pose(anatomy, "c2-oblique", "right")
-
-
-def fresh(scanner: Scanner, **changes: Any) -> Scanner:
-    """A scanner that holds no voxels yet, over the same tiles."""
-    medium = scanner.medium
-    assert isinstance(medium, AnatomyMedium)
-    return Scanner(AnatomyMedium(medium.anatomy, medium.store), **{"lines": 192, "samples": 768, **changes})
-
-
-@pytest.fixture(scope="module")
-def oblique(scanner: Scanner, right: ProbePose) -> BModeImage:
-    return fresh(scanner).image(right)
-
+from tests.insonation import EVERY_PROBE, FLIP, NAN, NERVE, POSE, QUICK, area, at, fresh, pixel, shown
 
 # ---- what an image is
 
@@ -411,221 +348,3 @@ def test_the_beat_repeats_and_stays_between_rest_and_peak(time_s: float, rate: f
     assert 0 <= value <= 1
     assert float(pulse_wave(time_s + 60 / rate, rate)) == pytest.approx(value, abs=1e-6)
     assert abs(float(pulse_wave(time_s + 1e-5, rate)) - value) < 0.01  # no jump, not even from beat to beat
-
-
-# ---- needle and fluid
-
-
-def needle(y: float = 0.0, **more: Any) -> ScanNeedle:
-    return ScanNeedle(at(-17.0, 3.0, y), at(2.0, 15.0, y), **more)
-
-
-def test_a_needle_in_plane_shows_along_its_way(flesh: Phantom) -> None:
-    scanner = Scanner(flesh, **QUICK)
-    bare, image = scanner.image(POSE), scanner.image(POSE, needle=needle())
-    rows, columns = np.nonzero(image.mask("needle"))
-    points = (image.ras_from_image @ np.stack([columns, rows, np.zeros(len(rows)), np.ones(len(rows))]))[:3].T
-    offset = points - needle().entry_mm
-    along = offset @ needle().direction
-    away = np.linalg.norm(offset - along[:, None] * needle().direction, axis=1)
-    length = np.linalg.norm(needle().tip_mm - needle().entry_mm)
-    assert away.max() < 0.7 and along.min() < 0.5 and length - 0.5 < along.max() < length + 0.5
-    assert "needle" not in shown(bare)
-    assert insertion_deg(needle(), POSE) == pytest.approx(np.rad2deg(np.arctan2(12, 19)), abs=1e-6)
-
-
-def test_a_flat_needle_is_bright_and_a_steep_one_is_not(flesh: Phantom) -> None:
-    scanner = Scanner(flesh, **QUICK)
-    bare, found = scanner.image(POSE).pixels, []
-    for deg in (0.0, 10.0, 25.0, 50.0):
-        way = np.array([np.cos(np.deg2rad(deg)), np.sin(np.deg2rad(deg))])
-        image = scanner.image(
-            POSE, needle=ScanNeedle(at(*(np.array([0.0, 14.0]) - 6 * way)), at(*(np.array([0.0, 14.0]) + 6 * way)))
-        )
-        mask = image.mask("needle")
-        columns = np.flatnonzero(mask.any(axis=0))[6:-10]  # without the tip, which shines at any angle
-        found.append(np.where(mask, image.pixels, 0)[:, columns].max(axis=0).mean())
-        if deg == 0:
-            assert found[0] > np.where(mask, bare, 0)[:, columns].max(axis=0).mean() + 40
-    assert found[0] > found[1] > found[2] > found[3]
-
-
-def test_a_needle_out_of_the_slice_is_not_seen(flesh: Phantom) -> None:
-    scanner = Scanner(flesh, **QUICK)
-    off = scanner.image(POSE, needle=needle(5.0))
-    assert "needle" not in shown(off)
-    assert np.abs(off.pixels.astype(int) - scanner.image(POSE).pixels).mean() < 0.5
-
-
-def test_a_needle_across_the_plane_shows_as_a_dot(flesh: Phantom) -> None:
-    image = Scanner(flesh, **QUICK).image(POSE, needle=ScanNeedle(at(3.0, 12.0, -8.0), at(3.0, 12.0, 8.0)))
-    rows, columns = np.nonzero(image.mask("needle"))
-    row, column = pixel(image, at(3.0, 12.0))
-    assert (
-        len(rows) and abs(rows.mean() - row) * image.pixel_mm[0] < 0.5 and abs(columns.mean() - column) * image.pixel_mm[1] < 0.5
-    )
-    assert area(image, "needle") < 1.0
-
-
-def test_an_echogenic_shaft_shows_better_when_steep(flesh: Phantom) -> None:
-    scanner = Scanner(flesh, **QUICK)
-    steep = {e: ScanNeedle(at(-6.0, 1.0), at(2.0, 20.0), echogenic=e) for e in (False, True)}
-    levels = {
-        e: scanner.image(POSE, needle=n).pixels[scanner.image(POSE, needle=n).mask("needle")].mean() for e, n in steep.items()
-    }
-    assert levels[True] > levels[False] + 10
-
-
-def lens(**more: Any) -> Injectate:
-    return Injectate(**{"centre_mm": at(0.0, 15.0), "normal": -POSE.axis, "volume_ml": 1.0, **more})
-
-
-@pytest.mark.parametrize(("volume", "thick"), [(1.0, 3.0), (0.5, 2.0), (2.0, 8.0)])
-def test_fluid_fills_the_area_of_its_lens(flesh: Phantom, volume: float, thick: float) -> None:
-    fluid = lens(volume_ml=volume, thickness_mm=thick)
-    image = Scanner(flesh, **QUICK).image(POSE, injectate=fluid)
-    assert np.pi * fluid.radius_mm**2 * thick / 2 == pytest.approx(1000 * volume)
-    assert area(image, "injectate") == pytest.approx(2 / 3 * 2 * fluid.radius_mm * thick, rel=0.1)
-    assert middle_depth(image, "injectate") == pytest.approx(15.0, abs=0.3)
-    assert image.pixels[image.mask("injectate")].mean() < 0.6 * image.pixels[image.mask("plain")].mean()
-
-
-def test_no_fluid_changes_nothing(flesh: Phantom) -> None:
-    scanner = Scanner(flesh, **QUICK)
-    assert (scanner.image(POSE, injectate=lens(volume_ml=0.0)).pixels == scanner.image(POSE).pixels).all()
-
-
-@pytest.mark.parametrize(("depth", "way"), [(14.0, -1), (16.0, 1)])
-def test_fluid_moves_a_nerve_out_of_its_way(depth: float, way: int) -> None:
-    scanner = Scanner(strand(POSE, plain(), "nerve", 2.0, depth), **QUICK)
-    before, after = (middle_depth(scanner.image(POSE, injectate=f), "rod") for f in (None, lens()))
-    assert before == pytest.approx(depth, abs=0.2) and 0.4 < way * (after - before) < 2.5
-
-
-def test_fluid_parts_layers(layers: Phantom) -> None:
-    fluid = lens(centre_mm=at(0.0, 8.0), thickness_mm=4.0)
-    image = Scanner(layers, **QUICK).image(POSE, injectate=fluid)
-    column = [image.keys[i] for i in image.labels[:, image.pixels.shape[1] // 2]]
-    runs = [k for i, k in enumerate(column) if i == 0 or column[i - 1] != k]
-    assert runs[:4] == ["fat_layer", "injectate", "flesh", "bone"]
-
-
-def test_aim_reaches_the_nerve_from_both_ends(scanner: Scanner, right: ProbePose, oblique: BModeImage) -> None:
-    target = oblique.ras(*places_of(oblique, NERVE)[0])
-    width = scanner.settings.model.width_mm
-    for end, way in (("marked", 1.0), ("other", -1.0)):
-        aimed = needle_to(oblique, right, NERVE, end=end, width_mm=width)  # type: ignore[arg-type]
-        away = float(np.linalg.norm(aimed.tip_mm - target))
-        column, row = (np.linalg.inv(oblique.ras_from_image) @ [*aimed.tip_mm, 1.0])[:2]
-        assert oblique.key_at(round(row), round(column)) != NERVE and 1.3 < away < 3.0  # beside the nerve, not in it
-        assert abs((aimed.tip_mm - right.face_mm) @ right.elevation) < 1e-6
-        assert way * ((aimed.entry_mm - right.face_mm) @ right.lateral) == pytest.approx(width / 2 + 2.5)
-        half = needle_to(oblique, right, NERVE, end=end, width_mm=width, reached=0.5)  # type: ignore[arg-type]
-        assert np.linalg.norm(half.tip_mm - half.entry_mm) == pytest.approx(0.5 * np.linalg.norm(aimed.tip_mm - aimed.entry_mm))
-    with pytest.raises(ValueError, match="the image does not show sternocleidomastoid_right"):
-        needle_to(oblique, right, "sternocleidomastoid_right", end="marked", width_mm=width)
-
-
-def test_a_pool_opens_the_plane_between_layers(layers: Phantom) -> None:
-    image = Scanner(layers, **QUICK).image(POSE)
-    pool = pool_at(image, POSE, ScanNeedle(at(-10.0, 2.0), at(0.0, 9.3)), 1.0)
-    depth = (pool.centre_mm - POSE.face_mm) @ POSE.axis
-    assert depth == pytest.approx(8.0, abs=0.2) and abs(pool.normal @ POSE.axis) > 0.99
-    far = pool_at(image, POSE, ScanNeedle(at(-10.0, 2.0), at(0.0, 14.0)), 1.0)  # no border is near
-    assert (far.centre_mm - POSE.face_mm) @ POSE.axis == pytest.approx(14.0, abs=0.2)
-
-
-@pytest.mark.parametrize(
-    ("make", "match"),
-    [
-        (lambda: ScanNeedle(np.zeros(3), np.array([NAN, 0, 0])), "tip_mm must be three finite"),
-        (lambda: ScanNeedle(np.zeros(2), np.ones(3)), "entry_mm must be three finite"),
-        (lambda: ScanNeedle(np.zeros(3), np.zeros(3)), "one point"), (lambda: needle(diameter_mm=0.0), "diameter_mm is 0"),
-        (lambda: needle(diameter_mm=NAN), "diameter_mm is nan"), (lambda: needle(bevel="blunt"), "standard, short"),
-        (lambda: needle(moved_mm=NAN), "moved_mm is nan"), (lambda: needle(moved_mm=51.0), "moved_mm"),
-        (lambda: lens(volume_ml=-1.0), "volume_ml is -1"), (lambda: lens(volume_ml=NAN), "volume_ml is nan"),
-        (lambda: lens(thickness_mm=0.0), "thickness_mm is 0"), (lambda: lens(normal=np.zeros(3)), "no length"),
-        (lambda: lens(normal=np.array([NAN, 0, 1])), "normal must be"),
-        (lambda: lens(centre_mm=np.array([np.inf, 0, 1])), "centre_mm must be"),
-    ],
-)  # fmt: skip
-def test_an_impossible_scene_is_refused(make: Any, match: str) -> None:
-    with pytest.raises(ValueError, match=match):
-        make()
-
-
-# ---- settings
-
-
-@pytest.mark.parametrize(
-    ("wanted", "match"),
-    [
-        ({"lines": 31}, "lines is 31; it must be a number from 32 to 1024"), ({"lines": 1025}, "lines"),
-        ({"lines": 64.5}, "whole number"),
-        ({"lines": NAN}, "lines is nan"), ({"lines": "64"}, "lines is '64'"), ({"lines": True}, "lines is True"),
-        ({"samples": 127}, "samples"), ({"samples": 4100}, "samples"), ({"samples": 510}, "multiple of 4"),
-        ({"planes": 2}, "planes is 2; allowed: 1, 3, 5"), ({"planes": 0}, "planes"), ({"planes": NAN}, "planes"),
-        ({"depth_mm": 9.9}, "depth_mm is 9.9; it must be a number from 10 to 150 mm"), ({"depth_mm": NAN}, "depth_mm is nan"),
-        ({"depth_mm": 151}, "depth_mm"), ({"frequency_mhz": 2.0}, "for the probe linear-12-3"),
-        ({"frequency_mhz": 40}, "frequency_mhz"),
-        ({"focus_mm": 0.0}, "focus_mm"), ({"focus_mm": 151.0}, "focus_mm"), ({"focus_mm": NAN}, "focus_mm"),
-        ({"gain_db": 30.5}, "gain_db"),
-        ({"gain_db": -31}, "gain_db"), ({"gain_db": NAN}, "gain_db is nan"), ({"tgc_db": (1.0,)}, "1 sliders"),
-        ({"tgc_db": (0.0,) * 65}, "65 sliders"), ({"tgc_db": (0.0, NAN)}, "tgc_db is nan"),
-        ({"tgc_db": (0.0, 21.0)}, "tgc_db is 21"),
-        ({"dynamic_range_db": 29}, "dynamic_range_db"), ({"dynamic_range_db": 91}, "dynamic_range_db"),
-        ({"marker_side": "top"}, "marker_side"),
-        ({"marker_side": "rigth"}, "Did you mean 'right'"), ({"gel_mm": -0.1}, "gel_mm"), ({"gel_mm": 31.0}, "gel_mm"),
-        ({"seed": -1}, "seed"),
-        ({"seed": 0.5}, "seed"), ({"seed": NAN}, "seed"), ({"probe": "linear-12-4"}, "Did you mean 'linear-12-3'"),
-        ({"dept_mm": 30}, "setting is 'dept_mm', which is not known. Did you mean 'depth_mm'"),
-        ({"colour": 1}, "setting is 'colour'"),
-    ],
-)  # fmt: skip
-def test_bad_settings_are_refused(flesh: Phantom, wanted: dict[str, Any], match: str) -> None:
-    with pytest.raises(ValueError, match=match):
-        Scanner(flesh, **wanted)
-
-
-@EVERY_PROBE
-def test_what_is_not_set_is_the_probes_usual(probe: str) -> None:
-    settings, model = settings_from({"probe": probe}), probe_model(probe)
-    assert (settings.deep_mm, settings.mhz) == (model.default_depth_mm, model.default_mhz)
-    assert settings.focal_mm == pytest.approx(min(model.default_focus_mm, 0.9 * settings.deep_mm))
-    assert hash(settings) == hash(settings_from({"probe": probe})) and settings == Settings(probe=probe)
-
-
-def test_settings_can_be_changed_and_the_voxels_stay(scanner: Scanner) -> None:
-    other = scanner.with_settings(gain_db=3, tgc_db=[0, 1, 2])
-    assert other.medium is scanner.medium and other.settings.tgc_db == (0.0, 1.0, 2.0) and scanner.settings.gain_db == 0
-    with pytest.raises(ValueError, match="gain_db"):
-        scanner.with_settings(gain_db=99)
-
-
-def test_true_speed_shifts_what_lies_deep() -> None:
-    fast = plain("flesh", sound_speed_m_s=1600.0)
-    block = layered(POSE, [(fast, 0.0), (tissue("bone"), 20.0)])
-    rows = []
-    for true in (False, True):
-        image = Scanner(block, **QUICK, true_speed=true).image(POSE)
-        rows.append(float((image.labels[:, 60] == image.keys.index("flesh")).sum()) * image.pixel_mm[0])
-    assert rows[0] == pytest.approx(20.0, abs=0.25) and rows[1] == pytest.approx(20.0 * 1540 / 1600, abs=0.25)
-
-
-def test_the_probe_follows_its_own_frame(flesh: Phantom) -> None:
-    """A rod that leans toward elevation moves in the image as the plane is fanned after it."""
-    leaning = strand(POSE, plain(), "vein", 3.0, 15.0, tilt_deg=30.0)
-    scanner = Scanner(leaning, **QUICK)
-    depths = []
-    for deg in (-10.0, 0.0, 10.0):
-        pose = tilt(POSE, deg)
-        image = scanner.image(pose)
-        row, column = places_of(image, "rod")[0]
-        point = image.ras(row, column)
-        assert abs((point - POSE.face_mm) @ POSE.lateral) < 0.3
-        depths.append(float((point - pose.face_mm) @ POSE.axis))
-    assert depths[0] < depths[1] < depths[2] and depths[2] - depths[0] > 1.5
-
-
-def test_a_phantom_without_strands_has_none() -> None:
-    assert len(no_strands()) == 0 and Scanner(_held(), **QUICK).tables.label("injectate") > 0
