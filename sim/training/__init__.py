@@ -1,0 +1,1 @@
+"""Training: needle truth, trial, metrics and score; pure functions on frozen values."""
