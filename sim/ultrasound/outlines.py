@@ -57,14 +57,15 @@ class Seen:
 
 def seen_structures(image: BModeImage) -> list[Seen]:
     """Return the structures of an image in the order in which they are drawn, nerves late."""
-    from scipy.ndimage import distance_transform_edt
+    from scipy.ndimage import distance_transform_edt, find_objects
 
     out = []
+    boxes = find_objects(image.labels.astype(np.int32) + 1)
     for index in np.unique(image.labels):
         key = image.keys[int(index)]
         if key not in UNNAMED:
             mask = image.labels == index
-            inner = float(distance_transform_edt(np.pad(mask, 1), sampling=image.pixel_mm).max())
+            inner = float(distance_transform_edt(np.pad(mask[boxes[int(index)]], 1), sampling=image.pixel_mm).max())
             out.append(Seen(key, kind_of(key), mask, inner))
     return sorted(out, key=lambda s: (DRAWN_LAST.index(s.kind) if s.kind in DRAWN_LAST else -1, s.key))
 
