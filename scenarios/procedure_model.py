@@ -45,7 +45,9 @@ class Target(Part):
     id: Name
     kind: TargetKind
     text: Text = Field(description="What it is, for a trainee.")
-    structure: Name | None = Field(None, description="Unsided key: the nerve that is bathed or crossed, or the bone at an attachment.")
+    structure: Name | None = Field(
+        None, description="Unsided key: the nerve that is bathed or crossed, or the bone at an attachment."
+    )
     at: Name = Field(description="Name of the rule that finds the place; `scenarios.targets` lists them.")
     between: tuple[Name, ...] = Field((), description="Unsided keys of the layers above and below the plane, superficial first.")
     muscle: tuple[Name, ...] = Field((), description="Unsided keys of the muscle aimed at.")
@@ -91,15 +93,19 @@ class ProcedureFile(Part):
     pose: Name | None = Field(None, description="Named pose of the probe (`inion list poses`), by ultrasound.")
     needle: Name = Field(description="Key of needles.toml.")
     needle_end: Literal["lateral", "medial"] = Field("lateral", description="End of the probe beside which it enters in plane.")
-    angle_deg: tuple[Annotated[float, Field(strict=True, ge=0, le=90)], Annotated[float, Field(strict=True, ge=0, le=90)]] = Field(
-        (0.0, 90.0), description="Accepted between needle and skin."
+    angle_deg: tuple[Annotated[float, Field(strict=True, ge=0, le=90)], Annotated[float, Field(strict=True, ge=0, le=90)]] = (
+        Field((0.0, 90.0), description="Accepted between needle and skin.")
     )
     product: Product
     targets: tuple[Target, ...] = Field(min_length=1)
-    checklist: tuple[Cited, ...] = Field((), description="What is confirmed before the needle: consent, side, allergy, asepsis, ...")
+    checklist: tuple[Cited, ...] = Field(
+        (), description="What is confirmed before the needle: consent, side, allergy, asepsis, ..."
+    )
     steps: tuple[Step, ...] = Field(min_length=3)
     metrics: tuple[Name, ...] = Field(min_length=4, description="Keys of metrics that decide, of sim/data/metrics.toml.")
-    critical: tuple[Name, ...] = Field(min_length=3, description="Keys of critical errors that apply, of sim/data/critical_errors.toml.")
+    critical: tuple[Name, ...] = Field(
+        min_length=3, description="Keys of critical errors that apply, of sim/data/critical_errors.toml."
+    )
     errors: tuple[Cited, ...] = Field(min_length=2, description="Common errors.")
     complications: tuple[Cited, ...] = Field(min_length=2)
     success: tuple[Cited, ...] = Field(min_length=1, description="What tells that it worked, at the bedside and here.")

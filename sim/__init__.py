@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scenarios.sites import InjectionSite as InjectionSite
     from scenarios.validate import validate as validate
     from sim.anatomies import load_anatomy as load_anatomy
+    from sim.app.notebook import train_here as train_here
     from sim.rendering import render as render
     from sim.ultrasound.doppler import DopplerSettings as DopplerSettings
     from sim.ultrasound.image import BModeImage as BModeImage
@@ -52,6 +53,7 @@ _HOME = {
     "preempt_sites": "scenarios.preempt",
     "probe_pose": "sim.ultrasound.placing",
     "render": "sim.rendering",
+    "train_here": "sim.app.notebook",
     "validate": "scenarios.validate",
 }
 

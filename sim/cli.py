@@ -12,6 +12,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
+from sim.commands.training_options import serve_options, train_options, view_options
+
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
@@ -20,13 +22,19 @@ COMMANDS = {
     "render": "make the pictures of scenarios",
     "list": "name scenarios, structures, groups, sites, views or styles",
     "scan": "make an ultrasound image or clip of a pose of the probe",
+    "serve": "train in the browser: probe, needle, ultrasound, debrief",
+    "train": "train in a window, run an attempt from a file of moves, or write out what is on record",
+    "view": "look at the head in a window",
     "validate": "measure the model against the published figures",
     "sheets": "make contact sheets of the model, layer by layer, to judge it by eye",
     "build": "make the shipped model anew from its data",
     "doctor": "say what this machine lacks, and how to mend it",
-    "bench": "measure time and memory of rendering, of a new patient, and of ultrasound",
+    "bench": "measure time and memory of rendering, of a new patient, of ultrasound, and of the training app",
 }
-LISTS = ("scenarios", "structures", "groups", "sites", "views", "styles", "poses", "probes")
+LISTS = (
+    "scenarios", "structures", "groups", "sites", "views", "styles", "poses", "probes", "procedures", "metrics", "attempts",
+    "trainees",
+)  # fmt: skip
 MODULES = {"list": "listing"}
 CHOICE = re.compile(r"argument (?P<name>\S+): invalid choice: '(?P<value>.*)' \(choose from (?P<allowed>.*)\)", re.DOTALL)
 SIGNED = (
@@ -53,6 +61,7 @@ SIGNED = (
     "--frames",
     "--width",
     "--diameter",
+    "--port",
 )  # options whose value may be typed with a sign
 ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
 
@@ -189,6 +198,9 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     _render_options(made["render"])
     _sheet_options(made["sheets"])
     _scan_options(made["scan"])
+    serve_options(made["serve"])
+    train_options(made["train"])
+    view_options(made["view"])
     made["list"].add_argument("what", nargs="?", default="scenarios", choices=LISTS, help="what is named")
     made["validate"].add_argument("--model", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
     made["validate"].add_argument(
@@ -201,7 +213,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     made["validate"].add_argument("--failed", action="store_true", help="print only the rows outside their window")
     made["build"].add_argument("-o", "--out", metavar="FILE", help="where the model goes; by default the shipped one is replaced")
     made["build"].add_argument("--check", action="store_true", help="compare with the shipped model; exit 1 if it differs")
-    made["bench"].add_argument("what", choices=["render", "patient", "ultrasound"], help="what is measured")
+    made["bench"].add_argument("what", choices=["render", "patient", "ultrasound", "app"], help="what is measured")
     made["bench"].add_argument("--scenario", default="gon-path", metavar="NAME", help="scenario that is rendered")
     made["bench"].add_argument("--size", default="1920x1080", metavar="WxH", help="pixels")
     made["bench"].add_argument("--repeat", type=int, default=3, metavar="N", help="the median of N runs is told")

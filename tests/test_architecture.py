@@ -25,6 +25,9 @@ HEAVY = (
     "numba",
     "av",
     "pymust",
+    "trame",
+    "aiohttp",
+    "playwright",
 )
 MOST_LINES = 400
 
@@ -50,8 +53,9 @@ scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema sce
 scenarios.checks scenarios.loader
 scenarios.sites scenarios.rules scenarios.occipital scenarios.population_checks scenarios.site_checks scenarios.preempt
 scenarios.validate
+scenarios.procedure_model scenarios.procedure_files scenarios.target_places scenarios.target_rules scenarios.targets
 
-sim.tables sim.picture sim.cameras sim.theme sim.anatomies
+sim.tables sim.release sim.picture sim.cameras sim.theme sim.anatomies
 sim.ultrasound sim.ultrasound.rules sim.ultrasound.tissues sim.ultrasound.probes sim.ultrasound.image
 sim.ultrasound.poses sim.ultrasound.pose_rules sim.ultrasound.placing
 sim.ultrasound.settings sim.ultrasound.geometry sim.ultrasound.spread sim.ultrasound.scatterers sim.ultrasound.scene
@@ -71,11 +75,29 @@ sim.ultrasound.naming sim.ultrasound.screen
 sim.insets sim.stills sim.film_files
 sim.sonoanatomy
 sim.reference_atlas sim.sheet_layers sim.sheets
-sim.release sim.rendering sim.progress sim.doctor sim
-sim.commands sim.commands.faults sim.commands.sizes sim.commands.render sim.commands.sheets sim.commands.listing
+sim.training sim.training.actions sim.training.state sim.record_lines sim.record_xapi sim.record_store sim.records
+sim.record_exports sim.training.tubes sim.training.truth sim.training.barriers sim.training.pressing
+sim.training.trial_events sim.training.trial_shared sim.training.world sim.training.trial_path sim.training.metrics_attempt
+sim.training.spread sim.training.metrics_needle sim.training.metrics_sites sim.training.critical sim.training.cusum
+sim.training.palpation sim.training.trial_image sim.training.trial_probe sim.training.trial_needle sim.training.trial_product
+sim.training.trial sim.training.metrics_image sim.training.metrics_motion sim.training.metrics sim.training.moves
+sim.training.runs sim.training.reference sim.training.scoring sim.training.scripted_hand sim.training.scripted_prepare
+sim.training.scripted_view sim.training.scripted_scan sim.training.scripted_needle sim.training.scripted_sites
+sim.training.scripted_expert sim.training.scripted_novice sim.training.scripted sim.debrief sim.debrief.html
+sim.debrief.charts sim.debrief.moments sim.debrief.overlay sim.app.scene.vtk sim.app.scene.sight sim.app.scene.bake
+sim.app.scene.store sim.app.scene.model sim.app.scene.parts sim.app.scene.actors sim.app.scene.stamps sim.app.scene.window
+sim.app.scene.live sim.app.pictures sim.app.shelf sim.debrief.timeline sim.debrief.parts sim.app.showing sim.debrief.pictures
+sim.debrief.scores sim.debrief.sites sim.debrief.page sim.app sim.app.cursor sim.app.messages sim.app.telling sim.app.session
+sim.app.seat sim.app.instructor sim.app.server sim.app.notebook sim.app.scene sim.app.window sim.app.window.asks
+sim.app.window.draw sim.app.window.hands sim.app.window.layout sim.app.window.cards sim.app.window.panel sim.app.window.scan
+sim.app.window.frame sim.app.window.pointer sim.app.window.screen sim.app.window.talk sim.app.window.trainer
+sim.app.window.view
+sim.rendering sim.progress sim.doctor sim
+sim.commands sim.commands.faults sim.commands.held_records sim.commands.sizes sim.commands.render sim.commands.sheets sim.commands.listing
 sim.commands.reference sim.commands.population
 sim.commands.physics sim.commands.validate
 sim.commands.scan
+sim.commands.training_options sim.commands.reference_runs sim.commands.view sim.commands.bench_app sim.commands.serve sim.commands.train
 sim.commands.build sim.commands.doctor sim.commands.bench_simus sim.commands.bench_ultrasound sim.commands.bench sim.cli
 sim.__main__
 """

@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from meshes.model import Anatomy
-from sim.debrief import debrief, debrief_page
-from sim.debrief_charts import RANGE_WIDE, cusum_chart, figure_of, points_chart, range_chart
-from sim.debrief_html import esc, tag
-from sim.debrief_moments import passes_of, shots_of
-from sim.debrief_overlay import words_beside
-from sim.debrief_scores import marks_of, scores, to_pass
-from sim.debrief_sites import site_rows
-from sim.debrief_timeline import FLAG, LEFT, RIGHT, Note, clock, notes_of, timeline
+from sim.debrief.charts import RANGE_WIDE, cusum_chart, figure_of, points_chart, range_chart
+from sim.debrief.html import esc, tag
+from sim.debrief.moments import passes_of, shots_of
+from sim.debrief.overlay import words_beside
+from sim.debrief.page import debrief, debrief_page
+from sim.debrief.scores import marks_of, scores, to_pass
+from sim.debrief.sites import site_rows
+from sim.debrief.timeline import FLAG, LEFT, RIGHT, Note, clock, notes_of, timeline
 from sim.training.actions import action_from
 from sim.training.cusum import cusum
 from sim.training.metrics import measure, metric
@@ -36,7 +36,7 @@ from sim.training.trial import replay
 from sim.training.world import World, world_for
 
 if TYPE_CHECKING:
-    from sim.app.scene import SceneModel
+    from sim.app.scene.live import SceneModel
 
 Array = NDArray[np.float64]
 VOID = {"meta", "img", "br", "line", "rect", "path", "circle", "polyline", "polygon"}
@@ -102,7 +102,7 @@ def given_about(log: TrialLog) -> TrialLog:
 @pytest.fixture(scope="module")
 def model(tiny_anatomy: Anatomy, tmp_path_factory: pytest.TempPathFactory) -> SceneModel:
     """Few balls to draw, made fast; what is measured comes from the shipped anatomy."""
-    from sim.app.scene import SceneModel
+    from sim.app.scene.live import SceneModel
 
     kept = [tiny_anatomy[key] for key in ("skin", "cranium", "greater_occipital_nerve_right", "trapezius_right")]
     few = Anatomy.of("few", kept, tiny_anatomy.landmarks, tiny_anatomy.curves)
@@ -310,7 +310,7 @@ def test_the_time_line_tells_what_happened(log: TrialLog) -> None:
 
 @given(st.lists(st.floats(0, 600), min_size=1, max_size=20), st.sampled_from([600.0, 1200.0]))
 def test_numbers_on_the_time_line_never_touch(times: list[float], span: float) -> None:
-    from sim.debrief_timeline import _spread
+    from sim.debrief.timeline import _spread
 
     notes = [Note(i, t, "info", "", "", 1, "", "") for i, t in enumerate(sorted(times), 1)]
     places = _spread(notes, span)
@@ -393,7 +393,7 @@ def test_an_attempt_on_record_is_told_with_its_own_past(
     from sim.records import Records
 
     marks = referred(world, log)
-    monkeypatch.setattr("sim.debrief.reference_for", lambda key: {world.procedure.key: marks}[key])
+    monkeypatch.setattr("sim.debrief.page.reference_for", lambda key: {world.procedure.key: marks}[key])
 
     with Records(tmp_path / "records.sqlite") as records:
         shelf = Shelf(records)

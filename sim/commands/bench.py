@@ -93,6 +93,10 @@ def run(args: argparse.Namespace) -> int:
         from sim.commands.bench_ultrasound import run as ultrasound
 
         return ultrasound(args)
+    if args.what == "app":
+        from sim.commands.bench_app import run as app
+
+        return app(args)
     return _patient(args) if args.what == "patient" else _render(args)
 
 

@@ -1,4 +1,4 @@
-"""`inion list`: scenarios, structures, groups, sites, views, styles, poses and probes."""
+"""`inion list`: scenarios, structures, poses, procedures and whatever else has names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(rows, indent=2))
         return 0
-    width = max(len(name) for name in rows)
+    width = max((len(name) for name in rows), default=0)
     for name, text in rows.items():
         print(f"{name:<{width}}  {text}".rstrip())
     return 0
@@ -79,6 +79,38 @@ def _styles() -> Mapping[str, str]:
     return {name: load_theme(name).about for name in style_names()}
 
 
+def _procedures() -> Mapping[str, str]:
+    from scenarios.procedure_files import list_procedures, load_procedure
+
+    found = {key: load_procedure(key) for key in list_procedures()}
+    return {key: f"{p.title} ({p.status})" for key, p in found.items()}
+
+
+def _metrics() -> Mapping[str, str]:
+    from sim.tables import table
+
+    return {key: f"{row['label']} ({row['unit']}): {row['text']}" for key, row in table("metrics")["metrics"].items()}
+
+
+def _attempts() -> Mapping[str, str]:
+    from sim.commands.held_records import opened
+
+    with opened(None) as records:
+        people = {t["id"]: t["name"] or "no name" for t in records.trainees()}
+        return {
+            a["id"]: f"{a['started']} {a['procedure']} {a['side']} {people.get(a['trainee'] or '', 'no name')} "
+            + ("not finished" if a["finished"] is None else "passed" if a["passed"] else "not passed")
+            for a in records.attempts()
+        }
+
+
+def _trainees() -> Mapping[str, str]:
+    from sim.commands.held_records import opened
+
+    with opened(None) as records:
+        return {t["id"]: t["name"] or "no name" for t in records.trainees()}
+
+
 TABLES = {
     "scenarios": _scenarios,
     "structures": _structures,
@@ -88,4 +120,8 @@ TABLES = {
     "styles": _styles,
     "poses": _poses,
     "probes": _probes,
+    "procedures": _procedures,
+    "metrics": _metrics,
+    "attempts": _attempts,
+    "trainees": _trainees,
 }

@@ -195,8 +195,9 @@ class Finish(Act):
 
 
 AnyAction = (
-    ChooseSide | Confirm | NextStep | Palpate | Mark | ProbePlace | ProbePoseNamed | ProbeSlide | ProbeTurn | ProbePress | ProbeLift
-    | Knob | NeedlePlace | NeedleBeside | NeedleAim | NeedleAdvance | NeedleRemove | Aspirate | Inject | Stimulate | Wait | Finish
+    ChooseSide | Confirm | NextStep | Palpate | Mark | ProbePlace | ProbePoseNamed | ProbeSlide | ProbeTurn | ProbePress
+    | ProbeLift | Knob | NeedlePlace | NeedleBeside | NeedleAim | NeedleAdvance | NeedleRemove | Aspirate | Inject | Stimulate
+    | Wait | Finish
 )  # fmt: skip
 Action = Annotated[AnyAction, Field(discriminator="kind")]
 KINDS: tuple[str, ...] = tuple(c.model_fields["kind"].default for c in get_args(AnyAction))

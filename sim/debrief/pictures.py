@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cameras import axes_of
-from sim.debrief_html import NOTHING, Html, esc, figure, image, joined, paragraph, tag
-from sim.debrief_moments import Shot, passes_of, shots_of, telling_state
-from sim.debrief_overlay import dot, overlaid, ring, words_beside
-from sim.debrief_timeline import clock
+from sim.debrief.html import NOTHING, Html, esc, figure, image, joined, paragraph, tag
+from sim.debrief.moments import Shot, passes_of, shots_of, telling_state
+from sim.debrief.overlay import dot, overlaid, ring, words_beside
+from sim.debrief.timeline import clock
 from sim.picture import Camera
 from sim.tables import table
 from sim.training.state import TrialLog, TrialState
@@ -22,7 +22,7 @@ from sim.training.trial_events import spoken
 from sim.training.trial_path import at_rest
 
 if TYPE_CHECKING:
-    from sim.app.scene import Scene
+    from sim.app.scene.live import Scene
     from sim.training.world import World
 
 Array = NDArray[np.float64]

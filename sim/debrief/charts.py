@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sim.debrief_html import NOTHING, Html, joined, n, svg, tag, write
+from sim.debrief.html import NOTHING, Html, joined, n, svg, tag, write
 
 if TYPE_CHECKING:
     from sim.training.cusum import Cusum

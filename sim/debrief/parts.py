@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from meshes.references import reference, short_citations
-from sim.debrief_html import NOTHING, Html, esc, facts, joined, paragraph, section, tag
-from sim.debrief_timeline import clock
+from sim.debrief.html import NOTHING, Html, esc, facts, joined, paragraph, section, tag
+from sim.debrief.timeline import clock
 from sim.tables import table
 from sim.training.critical import critical_table
 from sim.training.metrics import metrics

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cameras import axes_of
-from sim.debrief_charts import figure_of
-from sim.debrief_html import NOTHING, Html, esc, figure, joined, table, tag
-from sim.debrief_overlay import cross, dot, link, overlaid, ring, words_beside
-from sim.debrief_pictures import NAMED, place_said
+from sim.debrief.charts import figure_of
+from sim.debrief.html import NOTHING, Html, esc, figure, joined, table, tag
+from sim.debrief.overlay import cross, dot, link, overlaid, ring, words_beside
+from sim.debrief.pictures import NAMED, place_said
 from sim.picture import Camera
 from sim.tables import table as data
 from sim.training.metrics_attempt import Attempt
@@ -21,7 +21,7 @@ from sim.training.state import TrialLog
 
 if TYPE_CHECKING:
     from scenarios.targets import FoundTarget
-    from sim.app.scene import Scene
+    from sim.app.scene.live import Scene
     from sim.training.world import World
 
 Array = NDArray[np.float64]

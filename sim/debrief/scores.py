@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshes.references import short_citation, short_citations
-from sim.debrief_charts import cusum_chart, points_chart, range_chart
-from sim.debrief_html import NOTHING, Html, esc, figure, joined, paragraph, section, table, tag
+from sim.debrief.charts import cusum_chart, points_chart, range_chart
+from sim.debrief.html import NOTHING, Html, esc, figure, joined, paragraph, section, table, tag
 from sim.tables import table as data
 from sim.training.cusum import Cusum, cusum, usual_rates
 from sim.training.metrics import groups, metrics, said

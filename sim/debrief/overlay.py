@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.debrief_html import Html, image, n, svg, tag, write
+from sim.debrief.html import Html, image, n, svg, tag, write
 
 Array = NDArray[np.float64]
 RING, DOT = 8.0, 4.5

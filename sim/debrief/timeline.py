@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.debrief_html import NOTHING, Html, esc, joined, n, svg, table, tag, write
+from sim.debrief.html import NOTHING, Html, esc, joined, n, svg, table, tag, write
 from sim.tables import table as data
 from sim.training.state import Event, TrialLog
 from sim.training.trial_events import event_kinds

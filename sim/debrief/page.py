@@ -7,18 +7,18 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sim.debrief_html import Html, page, paragraph, section
-from sim.debrief_parts import about_procedure, heading, label_of, result, signatures
-from sim.debrief_pictures import scan_figures, trace_figures
-from sim.debrief_scores import history_section, scores
-from sim.debrief_sites import has_map, site_map, site_rows, site_table
-from sim.debrief_timeline import explained, notes_of, timeline
+from sim.debrief.html import Html, page, paragraph, section
+from sim.debrief.parts import about_procedure, heading, label_of, result, signatures
+from sim.debrief.pictures import scan_figures, trace_figures
+from sim.debrief.scores import history_section, scores
+from sim.debrief.sites import has_map, site_map, site_rows, site_table
+from sim.debrief.timeline import explained, notes_of, timeline
 from sim.training.metrics import metric
 from sim.training.reference import Mark, Reference, reference_for
 from sim.training.state import TrialLog
 
 if TYPE_CHECKING:
-    from sim.app.scene import SceneModel
+    from sim.app.scene.live import SceneModel
     from sim.app.shelf import Shelf
     from sim.training.world import World
 
@@ -113,7 +113,7 @@ def debrief_page(shelf: Shelf, attempt: str) -> str:
 
 def _places(world: World, log: TrialLog, critical: Sequence[Mapping[str, Any]], model: SceneModel | None) -> Html:
     """The section of 3-D pictures: a body map for a series of sites, else the needle's way."""
-    from sim.app.scene import Scene, SceneModel
+    from sim.app.scene.live import Scene, SceneModel
 
     with Scene(SceneModel(world.anatomy) if model is None else model, names=False) as scene:
         if has_map(world):

@@ -1,0 +1,1 @@
+"""The live 3-D view."""

@@ -1,0 +1,79 @@
+"""What all sessions of a server share: anatomies, their worlds and 3-D models, and the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from meshes.model import Anatomy
+
+if TYPE_CHECKING:
+    from sim.app.scene.live import SceneModel
+    from sim.records import Records
+    from sim.training.world import World
+
+MOST_WORLDS = 40
+
+
+class Shelf:
+    """Shared, read-only parts, each made when first asked for.
+
+    Parameters
+    ----------
+    records : Records
+        Where attempts are kept.
+    seed : int
+        Of the scatterers.
+    """
+
+    def __init__(self, records: Records, seed: int = 0) -> None:
+        self.records, self.seed = records, seed
+        self._anatomies: dict[str, Anatomy] = {}
+        self._models: dict[str, SceneModel] = {}
+        self._worlds: dict[tuple[str, str, str], World] = {}
+
+    def anatomy(self, patient: str) -> Anatomy:
+        """Return the anatomy of 'man' or 'woman'."""
+        held: Anatomy = _held(self._anatomies, patient, lambda: anatomy_of(patient))
+        return held
+
+    def model(self, patient: str) -> SceneModel:
+        """Return the 3-D model of a patient."""
+        from sim.app.scene.live import SceneModel
+
+        held: SceneModel = _held(self._models, patient, lambda: SceneModel(self.anatomy(patient)))
+        return held
+
+    def world(self, procedure: str, side: str, patient: str) -> World:
+        """Return the world of a procedure. Raises ValueError naming the nearest procedure."""
+        from sim.training.world import world_for
+
+        while len(self._worlds) >= MOST_WORLDS:
+            self._worlds.pop(next(iter(self._worlds)))
+        key = procedure, side, patient
+        held: World = _held(self._worlds, key, lambda: world_for(procedure, side, self.anatomy(patient), self.seed))
+        return held
+
+    def warm(self) -> None:
+        """Make what the first attempt needs, so that its first picture comes at once."""
+        from sim.app.pictures import scan_image
+        from sim.training.trial import start
+        from sim.ultrasound.placing import probe_pose
+
+        self.model("man")
+        world = self.world("gon-block-c2", "right", "man")
+        scan_image(world, start(world), 0.0, pose=probe_pose(world.anatomy, "c2-oblique", "right"))
+
+
+def anatomy_of(patient: str) -> Anatomy:
+    """Return the anatomy of 'man', the shipped one, or 'woman'."""
+    from meshes.patient import Patient
+    from sim.anatomies import load_anatomy
+
+    return load_anatomy("shipped" if patient == "man" else Patient(sex="female"))
+
+
+def _held(shelf: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
+    if key not in shelf:
+        shelf[key] = make()
+    return shelf[key]

@@ -1,0 +1,1 @@
+"""The training app in a desktop window of VTK."""

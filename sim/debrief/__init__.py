@@ -1,0 +1,1 @@
+"""The debrief: one page after an attempt."""

@@ -1,0 +1,113 @@
+"""The training app in a real headless browser: a whole block with the keyboard alone, and the screen's layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.browsers import Page, browsing, serving
+
+pytestmark = [
+    pytest.mark.image,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, voxel_cache: Path) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("app")) as url:
+        yield url
+
+
+def tabbed_to(page: Page, text: str, most: int = 150) -> None:
+    """Press Tab until what has the focus carries a text."""
+    for _ in range(most):
+        page.page.keyboard.press("Tab")
+        if page.page.evaluate("(t) => (document.activeElement.textContent || '').trim() === t", text):
+            return
+    raise AssertionError(f"Tab does not reach {text!r}")
+
+
+def pressed(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.page.keyboard.press(key)
+        page.settled()
+
+
+def changed(before: list[int], after: list[int]) -> float:
+    return float(np.abs(np.subtract(before, after)).mean())
+
+
+def test_a_whole_block_with_the_keyboard_alone(address: str) -> None:
+    with browsing() as page:
+        page.page.goto(address)
+        page.until("document.querySelector('.home button[type=submit]')")
+        tabbed_to(page, "Start")
+        page.page.keyboard.press("Enter")
+        page.until("window.inion.state.phase === 'attempt' && window.inion.state.clock_s >= 0")
+        page.settled()
+        tabbed_to(page, "Show me the place")
+        page.page.keyboard.press("Enter")
+        page.until("window.inion.scanShown")
+        page.settled()
+        start = page.pixels("scan2d")
+        assert np.ptp(start) > 60
+        pressed(page, "3", "ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowLeft")
+        assert changed(start, page.pixels("scan2d")) > 3, "the ultrasound does not follow the probe"
+        pressed(page, "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight")
+        pressed(page, "n", *["w"] * 24, "a", "i")
+        state = page.page.evaluate("window.inion.state")
+        assert state["needle"]["depth_mm"] == pytest.approx(24.0, abs=0.6)
+        assert state["given_ml"] == pytest.approx(0.5)
+        log = page.page.inner_text("#log")
+        assert "aspiration" in log and "mL given" in log
+        tabbed_to(page, "Finish")
+        page.page.keyboard.press("Enter")
+        page.until("window.inion.state.phase === 'done'")
+        frame = page.page.frame_locator("iframe")
+        frame.locator("h1").first.wait_for(timeout=240_000)
+        text = frame.locator("body").inner_text()
+        assert "assed" in text and "greater occipital nerve" in text.lower()
+        assert page.complaints == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (768, 1024), (1024, 768)])
+def test_nothing_is_cut_off_and_nothing_overlaps(address: str, width: int, height: int) -> None:
+    with browsing(width, height) as page:
+        page.page.goto(address)
+        page.until("document.querySelector('.home button[type=submit]')")
+        assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.page.click("button[type=submit]")
+        page.until("window.inion.state.phase === 'attempt'")
+        page.settled()
+        assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if width >= 1200:
+            assert page.page.evaluate("document.documentElement.scrollHeight <= innerHeight"), (
+                "the whole screen fits without scrolling"
+            )
+        wrong = page.page.evaluate((Path(__file__).parent / "faults_of_layout.js").read_text("utf-8"))
+        assert wrong == []
+        assert page.complaints == []
+
+
+def test_touch_drags_the_probe(address: str) -> None:
+    with browsing(768, 1024, has_touch=True) as page:
+        page.page.goto(address)
+        page.until("document.querySelector('.home button[type=submit]')")
+        page.page.tap("button[type=submit]")
+        page.until("window.inion.state.phase === 'attempt'")
+        page.settled()
+        page.page.tap("text=Show me the place")
+        page.until("window.inion.scanShown")
+        page.settled()
+        page.page.tap("[data-tool=probe]")
+        before = page.pixels("scan2d")
+        box = page.page.locator("#view3d").bounding_box()
+        assert box is not None
+        page.page.touchscreen.tap(box["x"] + box["width"] * 0.62, box["y"] + box["height"] * 0.45)
+        page.settled()
+        assert changed(before, page.pixels("scan2d")) > 2
+        assert page.complaints == []
