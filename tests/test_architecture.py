@@ -93,11 +93,13 @@ sim.app.window.draw sim.app.window.hands sim.app.window.layout sim.app.window.ca
 sim.app.window.frame sim.app.window.pointer sim.app.window.screen sim.app.window.talk sim.app.window.trainer
 sim.app.window.view
 sim.rendering sim.progress sim.doctor sim
-sim.commands sim.commands.faults sim.commands.held_records sim.commands.sizes sim.commands.render sim.commands.sheets sim.commands.listing
+sim.commands sim.commands.faults sim.commands.held_records sim.commands.sizes sim.commands.render sim.commands.sheets
+sim.commands.listing
 sim.commands.reference sim.commands.population
 sim.commands.physics sim.commands.validate
 sim.commands.scan
-sim.commands.training_options sim.commands.reference_runs sim.commands.view sim.commands.bench_app sim.commands.serve sim.commands.train
+sim.commands.training_options sim.commands.reference_runs sim.commands.view sim.commands.bench_app sim.commands.serve
+sim.commands.train
 sim.commands.build sim.commands.doctor sim.commands.bench_simus sim.commands.bench_ultrasound sim.commands.bench sim.cli
 sim.__main__
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
     from sim.training.world import World
     from sim.ultrasound.image import BModeImage
     from sim.ultrasound.poses import ProbePose
+    from sim.ultrasound.scanner import Scanner
 
-QUALITY = 82
-SCAN_QUALITY = 88
+QUALITY, SCAN_QUALITY = 80, 80
+LIVE = MappingProxyType({"lines": 192, "samples": 768})  # finer than the page shows; measures are taken on whole frames
 DOPPLER: dict[int, Literal["colour", "power"]] = {1: "colour", 2: "power"}
 
 
@@ -38,10 +41,16 @@ def scan_image(world: World, state: TrialState, at_s: float, pose: ProbePose | N
     if held is None:
         return None
     mode = DOPPLER.get(round(state.knobs.get("doppler", 0.0)))
-    return world.scanner(state.knobs).image(
+    return live_scanner(world.scanner(state.knobs)).image(
         held, time_s=at_s, needle=needle_in_image(state, world), injectate=fluid_in_image(state, world),
         doppler=None if mode is None else DopplerSettings(mode),
     )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def live_scanner(scanner: Scanner) -> Scanner:
+    """Return a scanner like another, with as many lines and samples as a live picture needs; the voxels are shared."""
+    return scanner.with_settings(**LIVE)
 
 
 def coloured(image: BModeImage) -> NDArray[np.uint8]:

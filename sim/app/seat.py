@@ -53,7 +53,8 @@ class Seat:
         loop = asyncio.get_running_loop()
         busy = self.session.world is not None or not _asks_for_lists(value)
         try:
-            return await loop.run_in_executor(self.worker if busy else None, self.session.call, value)
+            answer = await loop.run_in_executor(self.worker if busy else None, self.session.call, value)
+            return answer | {"ms": round(1000 * (time.monotonic() - self.used), 1)}
         except Exception:
             log.exception("a request failed")
             return {"error": "This went wrong inside the program; the attempt is kept. The server's log says more."}

@@ -43,7 +43,7 @@ def shown_in(
     return {
         "probe": state.probe, "probe_width_mm": settings.model.width_mm, "probe_depth_mm": settings.deep_mm, "needle": needle,
         "marks": marks, "targets": [t.point_mm for t in world.targets] if revealed else [], "fluid": fluid,
-        "us_image": frame.pixels if frame is not None and revealed else None,
+        "us_image": frame.pixels[::2, ::2] if frame is not None and revealed else None,
         "us_marker_side": "left" if frame is None else frame.marker_side,
     }  # fmt: skip
 

@@ -20,23 +20,25 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-MOVES = 200
+SECONDS = 8
 WAIT_MS = 300_000
-# Each input leaves when the pictures of the one before it are on the screen, so that the rate is that of whole updates.
-DRIVE = """async ([moves, kind]) => {
-  const { act, ask } = await import('./__inion/page.js'), times = [];
+# A hand that does not stop: an input every 8 ms, those that have to wait are joined, and every answer is shown. An update is a
+# pair of pictures on the screen; the delay is from the input that asked for it.
+DRIVE = """async ([seconds, kind]) => {
+  const { act, ask } = await import('./__inion/page.js'), { waits, moments } = window.inion.stats;
   const look = (done) => (window.inion.waiting() ? setTimeout(look, 0, done) : done());
-  const idle = () => new Promise((done) => setTimeout(look, 0, done));
-  await idle();
-  for (let i = 0; i < moves; i++) {
-    const start = performance.now();
-    if (kind === 'probe') act('probe_slide', { along_mm: i % 2 ? 1 : -1 });
-    else if (kind === 'needle') act('needle_advance', { mm: i % 2 ? -1 : 1 });
-    else ask({ do: 'camera', azimuth_deg: i % 40 < 20 ? 2 : -2 });
-    await idle();
-    times.push(performance.now() - start);
+  await new Promise((done) => look(done));
+  waits.length = moments.length = 0;
+  const until = performance.now() + 1000 * seconds;
+  for (let i = 0; performance.now() < until; i++) {
+    const way = i % 120 < 60 ? 1 : -1;
+    if (kind === 'probe') act('probe_slide', { along_mm: 0.2 * way });
+    else if (kind === 'needle') act('needle_advance', { mm: 0.2 * way });
+    else ask({ do: 'camera', azimuth_deg: way });
+    await new Promise((done) => setTimeout(done, 8));
   }
-  return times;
+  await new Promise((done) => look(done));
+  return [moments.slice(1).map((m, i) => m - moments[i]), [...waits]];
 }"""
 
 
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if path is None:
         raise BadInput("no Chromium is installed; install the package chromium.")
     with tempfile.TemporaryDirectory() as folder:
-        rows = [_once(path, folder, MOVES // 4 if args.quick else MOVES) for _ in range(args.repeat)]
+        rows = [_once(path, folder, SECONDS // 4 if args.quick else SECONDS) for _ in range(args.repeat)]
     answer = {key: round(statistics.median(row[key] for row in rows), 2) for key in rows[0]}
     if args.json:
         print(json.dumps(answer))
@@ -54,13 +56,13 @@ def run(args: argparse.Namespace) -> int:
     print(f"server answers after {answer['server_s']:.2f} s; page ready {answer['page_s']:.2f} s later")
     print(f"first attempt on the screen {answer['begin_s']:.2f} s after it is asked for")
     for kind in ("probe", "needle", "camera"):
-        rate, middle, slow = (answer[f"{kind}_{name}"] for name in ("per_s", "ms", "p90_ms"))
-        print(f"{kind:<7} {rate:.1f} updates/s (median {middle:.1f} ms, slowest tenth from {slow:.1f} ms)")
+        rate, delay, slow = (answer[f"{kind}_{name}"] for name in ("per_s", "delay_ms", "p90_ms"))
+        print(f"{kind:<7} {rate:.1f} updates/s; delay {delay:.0f} ms, slowest tenth from {slow:.0f} ms")
     print(f"server's memory {answer['memory_mb']:.0f} MB")
     return 0
 
 
-def _once(browser: str, folder: str, moves: int) -> dict[str, float]:
+def _once(browser: str, folder: str, seconds: int) -> dict[str, float]:
     """One server and one page."""
     from playwright.sync_api import sync_playwright
 
@@ -73,7 +75,7 @@ def _once(browser: str, folder: str, moves: int) -> dict[str, float]:
             row = {"server_s": time.perf_counter() - start}
             with sync_playwright() as tool:
                 opened = tool.chromium.launch(executable_path=browser, args=list(FLAGS))
-                row |= _page(opened, address, moves)
+                row |= _page(opened, address, seconds)
                 opened.close()
             row["memory_mb"] = _memory_mb(program.pid)
             return row
@@ -81,7 +83,7 @@ def _once(browser: str, folder: str, moves: int) -> dict[str, float]:
             program.terminate()
 
 
-def _page(browser: Any, address: str, moves: int) -> dict[str, float]:
+def _page(browser: Any, address: str, seconds: int) -> dict[str, float]:
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     start = time.perf_counter()
     page.goto(address)
@@ -98,10 +100,12 @@ def _page(browser: Any, address: str, moves: int) -> dict[str, float]:
         if kind == "needle":
             page.keyboard.press("n")
             page.keyboard.press("w")
-        page.evaluate(DRIVE, [moves // 10, kind])
-        times = page.evaluate(DRIVE, [moves, kind])
-        middle = statistics.median(times)
-        row |= {f"{kind}_ms": middle, f"{kind}_per_s": 1000 / middle, f"{kind}_p90_ms": statistics.quantiles(times, n=10)[-1]}
+        page.evaluate(DRIVE, [1, kind])
+        between, delays = page.evaluate(DRIVE, [seconds, kind])
+        row |= {
+            f"{kind}_per_s": 1000 / statistics.median(between), f"{kind}_delay_ms": statistics.median(delays),
+            f"{kind}_p90_ms": statistics.quantiles(delays, n=10)[-1],
+        }  # fmt: skip
     return row
 
 

@@ -4,12 +4,12 @@ import { listen, gamepad } from './hands.js';
 
 export const page = {
   root: null, state: { phase: 'choose' }, procedure: null, hello: null, replay: null, tool: 'view',
-  waiting: () => busy || queue.length > 0, round: {}, stats: { waits: [], frames: 0 }, ready: false,
+  waiting: () => flying + showing + queue.length > 0, round: {}, stats: { waits: [], parts: [], moments: [] }, ready: false,
 };
 window.inion = page;
 
 const queue = [];
-let busy = false, lastMs = 50, shownPhase = '';
+let flying = 0, showing = 0, shown = Promise.resolve(), lastMs = 50, shownPhase = '';
 
 // Requests of the same kind that have not left yet are joined, so that a fast hand never waits for old pictures.
 const SUMS = { camera: ['azimuth_deg', 'elevation_deg', 'right', 'up'], cursor: ['right_mm', 'up_mm'] };
@@ -43,21 +43,32 @@ export function ask(message) {
 }
 export const act = (kind, values = {}) => ask({ do: 'acts', acts: [{ kind, ...values }] });
 
+// Two requests may be under way: while the page shows one answer the server computes the next. Answers come in order.
 async function pump() {
-  if (busy) return;
-  busy = true;
-  while (queue.length) {
+  while (queue.length && flying < 2) {
     const batch = queue.splice(0), first = batch[0].at, started = performance.now();
-    let answer;
-    try { answer = await window.trame.trigger('call', [batch.map((b) => b.message)]); } catch (fault) { answer = { error: 'The server does not answer. Reload the page; the attempt is kept.' }; }
-    if (!answer) answer = { error: 'The server does not answer. Reload the page; the attempt is kept.' };
-    await show(answer);
-    lastMs = performance.now() - started;
-    if (batch.some((b) => b.message.do !== 'tick')) page.stats.waits.push(performance.now() - first);
-    if (page.stats.waits.length > 2000) page.stats.waits.splice(0, 1000);
-    page.stats.frames += 1;
+    flying += 1;
+    const asked = window.trame.trigger('call', [batch.map((b) => b.message)]).catch(() => null);
+    shown = shown.then(async () => {
+      const answer = (await asked) || { error: 'The server does not answer. Reload the page; the attempt is kept.' };
+      flying -= 1;
+      pump();
+      const came = performance.now();
+      try { await show(answer); } catch (wrong) { console.error(wrong); }
+      const now = performance.now();
+      lastMs = now - started;
+      if (batch.some((b) => b.message.do !== 'tick')) keep(page.stats.waits, now - first);
+      keep(page.stats.parts, [answer.ms, came - started, now - came]);
+      keep(page.stats.moments, now);
+    });
+    showing += 1;
+    shown = shown.then(() => { showing -= 1; });
   }
-  busy = false;
+}
+
+function keep(list, value) {
+  list.push(value);
+  if (list.length > 2000) list.splice(0, 1000);
 }
 
 async function picture(id, bytes) {
@@ -65,7 +76,7 @@ async function picture(id, bytes) {
   if (!canvas) return;
   const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/jpeg' }));
   if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) { canvas.width = bitmap.width; canvas.height = bitmap.height; }
-  canvas.getContext('2d').drawImage(bitmap, 0, 0);
+  canvas.getContext('2d', { alpha: false }).drawImage(bitmap, 0, 0);
   bitmap.close();
 }
 
@@ -108,7 +119,7 @@ export function fit() {
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 function beat() {
-  if (page.state.phase === 'attempt' && page.state.probe && !busy && !document.hidden) ask({ do: 'tick' });
+  if (page.state.phase === 'attempt' && page.state.probe && !page.waiting() && !document.hidden) ask({ do: 'tick' });
   setTimeout(beat, calm.matches ? 500 : Math.max(90, 3 * lastMs));
 }
 

@@ -141,12 +141,12 @@ async function drawScan(bytes) {
   const bitmap = bytes?.length ? await createImageBitmap(new Blob([bytes], { type: 'image/jpeg' })) : null;
   const W = Math.max(120, Math.round(box.width * dpr)), H = Math.max(120, Math.round(box.height * dpr)), r = page.round;
   if (canvas.width !== W || canvas.height !== H) { canvas.width = W; canvas.height = H; }
-  const c = canvas.getContext('2d'); c.fillStyle = '#0c0f13'; c.fillRect(0, 0, W, H);
+  const c = canvas.getContext('2d', { alpha: false }); c.fillStyle = '#0c0f13'; c.fillRect(0, 0, W, H);
   const font = Math.round(13 * dpr); c.font = `${font}px system-ui, sans-serif`; c.fillStyle = '#c9d6e2'; c.textBaseline = 'middle';
   if (!bitmap) { c.textAlign = 'center'; c.fillText('The probe is off the skin.', W / 2, H / 2); page.scanShown = false; return; }
   const head = 24 * dpr, left = 10 * dpr, right = 46 * dpr, foot = 8 * dpr, scale = Math.min((W - left - right) / r.width_mm, (H - head - foot) / r.depth_mm);
   const w = r.width_mm * scale, h = r.depth_mm * scale, x = Math.round((W - left - right - w) / 2 + left), y = Math.round(head);
-  c.imageSmoothingQuality = 'high'; c.drawImage(bitmap, x, y, w, h); bitmap.close();
+  c.drawImage(bitmap, x, y, w, h); bitmap.close();
   c.textAlign = 'left'; c.fillText(r.ends[0], x, head / 2); c.textAlign = 'right'; c.fillText(r.ends[1], x + w, head / 2);
   c.fillStyle = '#f2a900'; c.beginPath(); c.arc(r.marker === 'left' ? x + 26 * dpr : x + w - 26 * dpr, head / 2, 5 * dpr, 0, 7); c.fill();
   c.strokeStyle = '#8fa3b5'; c.fillStyle = '#c9d6e2'; c.textAlign = 'left'; c.lineWidth = dpr; c.beginPath();
