@@ -26,6 +26,7 @@ VERSION = 5  # of the tiles' content; a change makes old files useless
 FOLDER_VARIABLE = "INION_CACHE"
 LARGEST_MB = 3000.0  # of the folder; the oldest files go
 LARGEST_TILES = 64
+KEPT_TILES = 16  # held in memory beside the box in hand; the others are read from disk again
 FARTHEST_MM = 1e5  # from the origin, of a box
 TILE_MM = TILE * SPACING_MM
 _log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class VolumeStore:
         self._folder = folder if folder is not None else cache_folder()
         self._name = content_digest(anatomy)
         self._tiles: dict[tuple[int, int, int], Tile] = {}
+        self._most = KEPT_TILES
 
     def box(self, low: ArrayLike, high: ArrayLike) -> LabelVolume:
         """Return the voxels of the whole tiles that hold the box from `low` to `high` (3,), mm RAS.
@@ -85,6 +87,7 @@ class VolumeStore:
         bricks = np.empty((*(count * TILE // BRICK), BRICK**3), dtype=np.uint32)
         fibres = np.empty((*(count * TILE // FIBRE_RATIO), 4), dtype=np.int16)
         wanted = list(product(*(range(int(n)) for n in count)))
+        self._most = max(KEPT_TILES, len(wanted))
         self._fetch([tuple(int(v) for v in a + at) for at in wanted])
         for done, at in enumerate(wanted):
             tile = self._tile(tuple(int(v) for v in a + at), done, len(wanted))
@@ -100,9 +103,13 @@ class VolumeStore:
             read = pool.map(lambda at: _read(self._path(at)), missing)
             found = [(at, tile) for at, tile in zip(missing, read, strict=True) if tile is not None]
         for at, tile in found:
-            while len(self._tiles) >= LARGEST_TILES:
-                self._tiles.pop(next(iter(self._tiles)))
-            self._tiles[at] = tile
+            self._keep(at, tile)
+
+    def _keep(self, at: tuple[int, int, int], tile: Tile) -> None:
+        """Hold a tile, and let go of the oldest ones that the box in hand does not need."""
+        while len(self._tiles) >= self._most:
+            self._tiles.pop(next(iter(self._tiles)))
+        self._tiles[at] = tile
 
     def _path(self, at: tuple[int, int, int]) -> Path:
         return self._folder / "volumes" / self._name / f"{at[0]}_{at[1]}_{at[2]}.tile"
@@ -117,9 +124,7 @@ class VolumeStore:
                     self.tell(done, of)
                 tile = build_tile(self.anatomy, at)
                 _write(path, tile, self._folder / "volumes")
-            if len(self._tiles) >= LARGEST_TILES:
-                self._tiles.pop(next(iter(self._tiles)))
-            self._tiles[i, j, k] = tile
+            self._keep((i, j, k), tile)
         return self._tiles[i, j, k]
 
 
