@@ -85,9 +85,11 @@ sim.training.runs sim.training.reference sim.training.scoring sim.training.scrip
 sim.training.scripted_view sim.training.scripted_scan sim.training.scripted_needle sim.training.scripted_sites
 sim.training.scripted_expert sim.training.scripted_novice sim.training.scripted sim.debrief sim.debrief.html
 sim.debrief.charts sim.debrief.moments sim.debrief.overlay sim.app.scene.vtk sim.app.scene.sight sim.app.scene.bake
-sim.app.scene.store sim.app.scene.model sim.app.scene.parts sim.app.scene.actors sim.app.scene.stamps sim.app.scene.window
+sim.app.scene.store sim.app.scene.model sim.app.scene.parts sim.app.local_scene sim.app.scene.actors sim.app.scene.stamps
+sim.app.scene.window
 sim.app.scene.live sim.app.pictures sim.app.shelf sim.debrief.timeline sim.debrief.parts sim.app.showing sim.debrief.pictures
-sim.debrief.scores sim.debrief.sites sim.debrief.page sim.app sim.app.cursor sim.app.messages sim.app.telling sim.app.session
+sim.debrief.scores sim.debrief.sites sim.debrief.page sim.app sim.app.cursor sim.app.messages sim.app.local
+sim.app.local_link sim.app.telling sim.app.session
 sim.app.seat sim.app.instructor sim.app.server sim.app.notebook sim.app.scene sim.app.window sim.app.window.asks
 sim.app.window.draw sim.app.window.hands sim.app.window.layout sim.app.window.cards sim.app.window.panel sim.app.window.scan
 sim.app.window.frame sim.app.window.pointer sim.app.window.screen sim.app.window.talk sim.app.window.trainer

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 Pixel = Annotated[float, Field(ge=-20_000, le=20_000, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$")]
+Mm = Annotated[float, Field(ge=-100_000, le=100_000, allow_inf_nan=False)]
+Side = Annotated[float, Field(ge=1, le=20_000, allow_inf_nan=False)]
 Angle = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 Layer = Literal["skin", "glass", "muscles", "nerves"]
 
@@ -43,13 +45,33 @@ class Acts(Message):
     acts: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=50)]
 
 
+class Stance(Message):
+    """The camera of a browser that draws the view itself, mm RAS and degrees."""
+
+    position: tuple[Mm, Mm, Mm]
+    focal_point: tuple[Mm, Mm, Mm]
+    view_up: tuple[Mm, Mm, Mm]
+    view_angle: Annotated[float, Field(ge=1, le=170, allow_inf_nan=False)] = 30.0
+    parallel_scale: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
+    parallel: bool = True
+
+
 class Aim(Message):
-    """Point at the 3-D view: where the pointer is, in pixels of the picture."""
+    """Point at the 3-D view: where the pointer is, in pixels of the picture; with the view's size and camera if that is local."""
 
     do: Literal["point"]
     tool: Literal["cursor", "probe"]
     x: Pixel
     y: Pixel
+    width: Side | None = None
+    height: Side | None = None
+    camera: Stance | None = None
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        if self.camera is not None and (self.width is None or self.height is None):
+            raise ValueError("a camera needs the width and height of the view")
+        return self
 
 
 class MoveCursor(Message):
@@ -83,6 +105,30 @@ class Camera(Message):
     height: Annotated[int, Field(ge=200, le=1440)] | None = None
 
 
+class Able(Message):
+    """Tell what a browser draws with: the name of its WebGL renderer, '' for none."""
+
+    do: Literal["able"]
+    webgl: Annotated[str, Field(max_length=300)] = ""
+
+
+class Draw(Message):
+    """Choose who draws the 3-D view from now on."""
+
+    do: Literal["draw"]
+    by: Literal["device", "server"]
+
+
+class Look(Message):
+    """Tell where a browser that draws the view itself looks from."""
+
+    do: Literal["look"]
+    azimuth_deg: Angle
+    elevation_deg: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+    focus_mm: tuple[Mm, Mm, Mm]
+    width_mm: Annotated[float, Field(ge=1, le=2000, allow_inf_nan=False)]
+
+
 class Tick(Message):
     """Ask for the pictures of now; `still` when nothing needs to be drawn."""
 
@@ -109,7 +155,7 @@ class Home(Message):
     do: Literal["home"]
 
 
-AnyMessage = Begin | Resume | Acts | Aim | MoveCursor | AtCursor | Camera | Tick | Replay | Seek | Home
+AnyMessage = Begin | Resume | Acts | Aim | MoveCursor | AtCursor | Camera | Able | Draw | Look | Tick | Replay | Seek | Home
 _ADAPTER: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="do")])
 
 

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
+from sim.app.local_link import add_view, push
 from sim.app.session import Session
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Seat:
         self.server.enable_module({"module_scripts": ["__inion/page.js"], "styles": ["__inion/page.css"]})
         with DivLayout(self.server):
             html.Div(id="inion")
+            if self.session.local.wanted != "server":
+                add_view(self.server, self.session.local)
 
     async def open(self) -> None:
         """Start the trame server, without a port of its own."""
@@ -54,7 +57,7 @@ class Seat:
         busy = self.session.world is not None or not _asks_for_lists(value)
         try:
             answer = await loop.run_in_executor(self.worker if busy else None, self.session.call, value)
-            return answer | {"ms": round(1000 * (time.monotonic() - self.used), 1)}
+            return push(self.server, answer) | {"ms": round(1000 * (time.monotonic() - self.used), 1)}
         except Exception:
             log.exception("a request failed")
             return {"error": "This went wrong inside the program; the attempt is kept. The server's log says more."}
@@ -67,4 +70,4 @@ class Seat:
 
 def _asks_for_lists(value: Any) -> bool:
     """Whether a request only wants the first page, which needs no picture and so need not wait for the worker."""
-    return isinstance(value, list) and all(isinstance(v, dict) and v.get("do") == "home" for v in value)
+    return isinstance(value, list) and all(isinstance(v, dict) and v.get("do") in ("home", "able") for v in value)

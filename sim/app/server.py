@@ -139,6 +139,7 @@ class Hub:
     async def _seat_front(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
+        await self._seat(request)
         return web.HTTPSeeOther(f"/s/{request.match_info['seat']}/index.html")
 
     async def _launched(self, request: web.Request) -> web.StreamResponse:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.app import local
 from sim.app import messages as m
 from sim.app.cursor import Cursor, first_cursor
 from sim.app.pictures import SCAN_QUALITY, coloured, jpeg, scan_image, told
@@ -59,6 +60,7 @@ class Session:
         self.events: list[Event] = []
         self.cursor: Cursor | None = None
         self.size = SIZE
+        self.local = local.Local(shelf)
         self.n = 0
         self._scene: Scene | None = None
         self._scene_of = ""
@@ -85,7 +87,7 @@ class Session:
         for item in value if isinstance(value, list) else [value]:
             try:
                 message = m.message_from(item)
-                ticked |= message.do not in ("camera", "cursor")
+                ticked |= message.do not in ("camera", "cursor", "look")
                 extra |= self._do(message) or {}
             except (ValueError, KeyError) as fault:
                 error = str(fault.args[0] if isinstance(fault, KeyError) else fault)
@@ -98,6 +100,7 @@ class Session:
     def close(self) -> None:
         """Free the window and write what is still to be written."""
         self.shelf.records.flush()
+        self.local.close()
         if self._scene is not None:
             self._scene.close()
             self._scene = None
@@ -164,6 +167,7 @@ class Session:
         self.shelf.records.flush()
         self.phase, self.world, self.attempt, self.replayed = "choose", None, None, None
         self.moments, self.events, self.state = [], [], TrialState()
+        self.local.close()
         return self.hello()
 
     def hello(self) -> dict[str, Any]:
@@ -233,7 +237,7 @@ class Session:
     def _point(self, message: m.Aim) -> None:
         if self.world is None or self.cursor is None:
             raise ValueError("no attempt is running; begin one first.")
-        place = self._scene_for(self.patient).pick(message.x, message.y)
+        place = local.place_under(self.scene(), message)
         if place is None:
             return
         if message.tool == "cursor":
@@ -253,7 +257,7 @@ class Session:
     def _cursor(self, message: m.MoveCursor) -> None:
         if self.cursor is None:
             raise ValueError("no attempt is running; begin one first.")
-        right, up = self._scene_for(self.patient).axes()
+        right, up = self.scene().axes()
         self.cursor = self.cursor.moved(message.right_mm * right + message.up_mm * up)
 
     def _here(self, message: m.AtCursor) -> None:
@@ -279,10 +283,11 @@ class Session:
         scene.zoom(message.zoom)
         self._view = ()
 
-    def _tick(self, _message: m.Tick) -> None:
-        return None
-
     # Pictures
+
+    def scene(self) -> Scene:
+        """Return the 3-D scene of the patient of now."""
+        return self._scene_for(self.patient)
 
     def _scene_for(self, patient: str) -> Scene:
         from sim.app.scene.live import Scene
@@ -305,8 +310,10 @@ class Session:
         shown = (id(self.state.probe), id(self.state.needle), self.state.given_ml, len(self.state.marks), self.layer, self.cursor)
         if shown != self._view:
             self._view, self._idle = shown, 0
+            if self.local.on:
+                return answer | self.local.changes(self.scene(), self.layer, self._shown)
             answer["view"] = jpeg(self.view_picture())
-        elif self._idle <= FINE_AFTER:
+        elif self._idle <= FINE_AFTER and not self.local.on:
             self._idle += 1
             if self._idle == FINE_AFTER:
                 answer["view"] = jpeg(self.view_picture(fine=True), FINE_QUALITY)
@@ -314,14 +321,21 @@ class Session:
 
     def view_picture(self, fine: bool = False) -> NDArray[np.uint8]:
         """Return the 3-D view (rows, columns, 3) of now; `fine` has smooth edges, for a view at rest."""
+        scene = self.scene()
+        scene.show(self.layer)
+        scene.update(**self._shown())
+        return scene.image(fine=fine)
+
+    def _shown(self) -> dict[str, Any]:
         from sim.app.showing import shown_in
 
         assert self.world is not None
-        scene = self._scene_for(self.patient)
-        scene.show(self.layer)
         cursor = None if self.cursor is None else self.cursor.point_mm
-        scene.update(**shown_in(self.world, self.state, self.layer, cursor, self._frame))
-        return scene.image(fine=fine)
+        return shown_in(self.world, self.state, self.layer, cursor, self._frame)
+
+    def redraw(self) -> None:
+        """Let the next answer bring the view anew."""
+        self._view = ()
 
     def glance(self) -> dict[str, Any]:
         """Return what an instructor sees of this page in a list."""
@@ -377,5 +391,8 @@ HANDLERS: Mapping[str, Callable[[Session, Any], dict[str, Any] | None]] = {
     "cursor": Session._cursor,
     "here": Session._here,
     "camera": Session._camera,
-    "tick": Session._tick,
+    "able": local.able,
+    "draw": local.draw,
+    "look": local.look,
+    "tick": lambda _session, _message: None,
 }

@@ -109,11 +109,24 @@ def _print(world: World, log: TrialLog, result: Mapping[str, Any]) -> None:
     print()
     width = max(len(row["label"]) for row in result["measures"])
     for row in result["measures"]:
-        value = "-" if row["value"] is None else f"{row['value']:.4g} {row['unit']}".strip()
-        print(f"  {row['label']:<{width}}  {value:<16}  {row['verdict']}")
-    print(f"\n{'Passed' if result['passed'] else 'Not passed'}: {result['points']:.0f} of 100")
+        print(f"  {row['label']:<{width}}  {_amount(row, 'value'):<16}  {_verdict(row)}")
+    met = f"{result['met']} of {result['counted']} measures reach their marks, {result['needed']} must"
+    print(f"\n{'Passed' if result['passed'] else 'Not passed'}: {result['points']:.0f} of 100; {met}.")
     for reason in result["reasons"]:
         print(f"- {reason}")
+
+
+def _amount(row: Mapping[str, Any], key: str) -> str:
+    return "-" if row[key] is None else f"{round(row[key], 6):.4g} {row['unit']}".strip()
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    """Whether a measure reaches its mark, in words."""
+    if not row["counted"]:
+        return "for information"
+    within = "within " if row["better"] == "window" else ""
+    of = " of the experts' median" if within else ""
+    return f"{'reached' if row['passed'] else 'not reached'}, the mark is {within}{_amount(row, 'mark')}{of}"
 
 
 def _records(args: argparse.Namespace) -> int:

@@ -15,6 +15,10 @@ def serve_options(parser: ArgumentParser) -> None:
     add("--beyond-loopback", action="store_true", help="allow a --host that other machines reach; they need the token")
     add("--token", metavar="TEXT", help="asked of every page; made up beyond loopback if none is given")
     add("--open", action="store_true", help="open the browser")
+    add(
+        "--rendering", choices=["auto", "local", "server"], default="auto",
+        help="who draws the 3-D view: the browser (local), the server, or the browser where it can do it fast (default: auto)",
+    )  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="of the speckle")
     _records(parser)
 

@@ -76,6 +76,9 @@ class Measure:
 _MODULES = (metrics_motion, metrics_image, metrics_needle, metrics_sites)
 
 
+LEAST = 5e-4  # what is told of a smaller value is 0: such remains of arithmetic mean nothing
+
+
 @cache
 def metrics() -> Mapping[str, Metric]:
     """Return every metric by its key, in the order of the table."""
@@ -124,6 +127,7 @@ def said(value: float | None, unit: str) -> str:
     """Return a value with its unit as a trainee reads it: '2.4 mm', '3 times', 'nothing to measure'."""
     if value is None:
         return "nothing to measure"
+    value = 0.0 if abs(value) < LEAST else value
     if unit == "times":
         return f"{value:g} time" if value == 1 else f"{value:g} times"
     whole = unit in ("%", "°", "s") or abs(value) >= 100

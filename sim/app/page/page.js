@@ -4,7 +4,7 @@ import { listen, gamepad } from './hands.js';
 
 export const page = {
   root: null, state: { phase: 'choose' }, procedure: null, hello: null, replay: null, tool: 'view',
-  waiting: () => flying + showing + queue.length > 0, round: {}, stats: { waits: [], parts: [], moments: [] }, ready: false,
+  local: null, rendering: null, waiting: () => flying + showing + queue.length > 0, round: {}, stats: { waits: [], parts: [], moments: [] }, ready: false,
 };
 window.inion = page;
 
@@ -38,6 +38,8 @@ function joined(last, next) {
 
 export function ask(message) {
   const now = performance.now();
+  for (const before of page.local?.first(message) || []) queue.push({ message: before, at: now });
+  if (page.local?.does(message)) return;
   if (!joined(queue.at(-1)?.message, message)) queue.push({ message, at: now });
   pump();
 }
@@ -85,19 +87,54 @@ async function show(answer) {
   if (answer.procedure) page.procedure = answer.procedure;
   if (answer.replay) page.replay = answer.replay;
   if (answer.state) page.state = answer.state;
+  if (answer.rendering) await drawing(answer);
   if (answer.round) page.round = answer.round;
   const phase = page.state.phase;
   if (phase !== shownPhase || answer.procedure) { shownPhase = phase; layout(phase); }
-  if (answer.view?.length) await picture('view3d', answer.view);
+  if (answer.drawn) drawn(answer.drawn);
+  if (answer.look) page.local?.look(answer.look);
+  if (answer.view?.length && !page.local?.on) await picture('view3d', answer.view);
   if (phase === 'attempt' || phase === 'replay') page.paint?.(answer);
   fault(answer.error);
 }
 
 function layout(phase) {
   page.paint = null;
+  page.local?.leave();
   const make = { choose: home, attempt, replay: playback, done: after }[phase];
   page.root.replaceChildren(make());
+  page.local?.enter();
   if (phase === 'attempt' || phase === 'replay') fit();
+}
+
+// Who draws the view: the script for drawing it here is fetched only where it is wanted.
+async function drawing({ rendering, choice }) {
+  page.rendering = { by: 'server', choice };
+  if (rendering === 'local') await draw('device');
+}
+
+export async function draw(by) {
+  if (by === 'device' && !page.local) page.local = new (await import('./local.js')).Local();
+  if (by === 'device') await page.local.ready();
+  ask({ do: 'draw', by });
+}
+
+function drawn(by) {
+  page.rendering.by = by;
+  page.local?.turn(by === 'device');
+  document.getElementById('drawn')?.replaceChildren(drawnBy());
+}
+export const drawnBy = () => `Drawn by: ${page.rendering.by === 'device' ? 'this device' : 'the server'}`;
+
+// The name of what draws WebGL here; '' if that is no hardware.
+function webgl() {
+  try {
+    const gl = document.createElement('canvas').getContext('webgl2', { failIfMajorPerformanceCaveat: true });
+    if (!gl) return '';
+    const known = gl.getExtension('WEBGL_debug_renderer_info'), name = gl.getParameter(known ? known.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+    gl.getExtension('WEBGL_lose_context')?.loseContext();
+    return String(name).slice(0, 300);
+  } catch { return ''; }
 }
 
 export function fault(text) {
@@ -133,6 +170,7 @@ async function boot() {
   page.root.innerHTML = '<div class="waiting" role="status">One moment: the anatomy is being loaded.</div>';
   const before = location.hash.match(/^#attempt=([\w-]+)$/);
   ask(before ? { do: 'resume', attempt: before[1] } : { do: 'home' });
+  ask({ do: 'able', webgl: webgl() });
   listen();
   gamepad();
   beat();

@@ -1,6 +1,6 @@
 // The screens: choosing, the attempt, the replay, and what comes after.
 import { el, button, clock, when } from './dom.js';
-import { page, ask, act } from './page.js';
+import { page, ask, act, draw, drawnBy } from './page.js';
 import { hands, help, pointers, knobs } from './hands.js';
 
 const GUIDANCE = { ultrasound: 'By ultrasound', landmark: 'By landmarks' };
@@ -61,12 +61,18 @@ function steps() {
 function view() {
   const exam = page.state.mode === 'exam' && page.state.phase === 'attempt';
   const tool = (name, text) => button(text, () => setTool(name), { 'data-tool': name, 'aria-pressed': String(page.tool === name) });
-  const canvas = el('canvas', { id: 'view3d', tabIndex: 0, role: 'img', 'aria-label': 'Head and neck in three dimensions. Arrow keys move what is chosen above.' });
-  pointers(canvas);
   return el('section', { class: 'card pane view', 'aria-label': '3-D view' },
     el('div', { class: 'bar' }, tool('view', 'Turn'), tool('cursor', 'Finger'), tool('probe', 'Probe'), tool('needle', 'Needle'), el('span', { class: 'grow', style: 'flex:1' }),
       el('label', {}, 'View', el('select', { id: 'camera', onchange: (e) => ask({ do: 'camera', view: e.target.value }) }, VIEWS.map(([v, t]) => el('option', { value: v }, t)))),
-      exam ? null : el('label', {}, 'Show', el('select', { id: 'layer', onchange: (e) => ask({ do: 'camera', layer: e.target.value }) }, LAYERS.map(([v, t]) => el('option', { value: v, selected: v === page.state.layer }, t))))), canvas);
+      exam ? null : el('label', {}, 'Show', el('select', { id: 'layer', onchange: (e) => ask({ do: 'camera', layer: e.target.value }) }, LAYERS.map(([v, t]) => el('option', { value: v, selected: v === page.state.layer }, t)))),
+      page.rendering?.choice && button(drawnBy(), () => draw(page.rendering.by === 'device' ? 'server' : 'device'), { id: 'drawn', title: 'Whether this device or the server draws the 3-D view' })), el('div', { class: 'stage' }, viewCanvas()));
+}
+
+// Shows the server's pictures, or lies clear over what this device draws; takes the pointer in both cases.
+export function viewCanvas() {
+  const canvas = el('canvas', { id: 'view3d', tabIndex: 0, role: 'img', 'aria-label': 'Head and neck in three dimensions. Arrow keys move what is chosen above.' });
+  pointers(canvas);
+  return canvas;
 }
 
 export function setTool(name) {
