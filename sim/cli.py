@@ -212,6 +212,8 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     made["validate"].add_argument("-o", "--out", metavar="FILE", help="with --ultrasound: also write the table as Markdown")
     made["validate"].add_argument("--failed", action="store_true", help="print only the rows outside their window")
     made["build"].add_argument("-o", "--out", metavar="FILE", help="where the model goes; by default the shipped one is replaced")
+    runs = "make the scripted runs anew from which the pass marks come, of these procedures or all"
+    made["build"].add_argument("--reference-runs", nargs="*", metavar="PROCEDURE", help=runs)
     made["build"].add_argument("--check", action="store_true", help="compare with the shipped model; exit 1 if it differs")
     made["bench"].add_argument("what", choices=["render", "patient", "ultrasound", "app"], help="what is measured")
     made["bench"].add_argument("--scenario", default="gon-path", metavar="NAME", help="scenario that is rendered")

@@ -69,17 +69,24 @@ def test_a_whole_block_with_the_keyboard_alone(address: str) -> None:
         page.until("window.inion.state.phase === 'done'")
         frame = page.page.frame_locator("iframe")
         frame.locator("h1").first.wait_for(timeout=240_000)
+        box = page.page.locator("iframe").bounding_box()
+        assert box is not None and box["width"] > 1000 and box["height"] > 500, "the debrief has the screen"
         text = frame.locator("body").inner_text()
         assert "assed" in text and "greater occipital nerve" in text.lower()
         assert page.complaints == []
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (768, 1024), (1024, 768)])
-def test_nothing_is_cut_off_and_nothing_overlaps(address: str, width: int, height: int) -> None:
+SIZES = [("gon-block-c2", 1280, 720), ("gon-block-c2", 768, 1024), ("gon-block-c2", 1024, 768), ("preempt-31", 1280, 720),
+         ("preempt-31", 768, 1024)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("procedure", "width", "height"), SIZES)
+def test_nothing_is_cut_off_and_nothing_overlaps(address: str, procedure: str, width: int, height: int) -> None:
     with browsing(width, height) as page:
         page.page.goto(address)
         page.until("document.querySelector('.home button[type=submit]')")
         assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.page.click(f"input[value='{procedure}']")
         page.page.click("button[type=submit]")
         page.until("window.inion.state.phase === 'attempt'")
         page.settled()

@@ -75,6 +75,7 @@ class Hub:
 
         app = web.Application(middlewares=[guard], client_max_size=MOST_BYTES)
         app.router.add_get("/", self._front)
+        app.router.add_get("/favicon.ico", self._no_icon)
         Instructor(self).add_routes(app)
         app.router.add_get("/s/{seat}", self._seat_front)
         app.router.add_get("/s/{seat}/ws", self._socket)
@@ -135,6 +136,11 @@ class Hub:
             oldest = min(self.seats, key=lambda name: self.seats[name].used)
             await self._put_away(oldest)
         return web.HTTPSeeOther(f"/s/{secrets.token_urlsafe(18)}/index.html")
+
+    async def _no_icon(self, _request: web.Request) -> web.StreamResponse:
+        from aiohttp import web
+
+        return web.Response(status=204)
 
     async def _seat_front(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web

@@ -19,6 +19,10 @@ TOLERANCE_MM = 0.25
 
 def run(args: argparse.Namespace) -> int:
     """Build the model and write it; with --check compare it with the file that is shipped, and write nothing."""
+    if args.reference_runs is not None:
+        from sim.commands.reference_runs import run as reference_runs
+
+        return reference_runs(args)
     from meshes.archive import digest, read_archive, write_archive
     from meshes.build import build_anatomy
     from meshes.compare import differences

@@ -1,4 +1,4 @@
-"""For developers: makes the shipped reference runs anew, `sim/data/reference_runs/*.json.gz`."""
+"""`inion build --reference-runs`: makes the shipped reference runs anew, `sim/data/reference_runs/*.json.gz`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from pathlib import Path
 
 from sim.commands.faults import BadInput
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.add_argument("procedures", nargs="*", metavar="PROCEDURE", help="(default: all)")
-    parser.add_argument("--runs", type=int, default=8, help="of each hand (default: %(default)s)")
-    parser.add_argument("--out", default=str(shipped()), help="folder (default: that of the package)")
+RUNS = 8  # of each hand
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,15 +18,13 @@ def run(args: argparse.Namespace) -> int:
     from sim.training.runs import load_runs
     from sim.training.scripted import make_reference
 
-    if args.runs < 3:
-        raise BadInput(f"--runs is {args.runs}; marks need 3 or more of each hand.")
     try:
-        wanted = [check_choice("procedure", name, list_procedures()) for name in args.procedures] or list_procedures()
+        wanted = [check_choice("procedure", name, list_procedures()) for name in args.reference_runs] or list_procedures()
     except ValueError as error:
         raise BadInput(str(error)) from error
     wrong = 0
     for name in wanted:
-        runs = load_runs(make_reference(name, args.out, args.runs))
+        runs = load_runs(make_reference(name, args.out or shipped(), RUNS))
         marks = reference_from(runs, load_procedure(name).metrics)
         met: dict[str, list[int]] = {"expert": [], "novice": []}
         for made, row in zip(runs.runs, runs.measures, strict=True):

@@ -79,7 +79,7 @@ export function hands() {
   const p = page.procedure, ultrasound = p.guidance === 'ultrasound', learn = page.state.mode === 'learn';
   const names = [...p.landmarks.map((l) => [l.name, l.text]), ...(p.sites.length ? p.sites.map((s) => [s.id, s.id]) : [])];
   const finger = el('section', { class: 'card hand finger', 'aria-label': 'Finger' }, el('h2', {}, 'Finger'), el('div', { class: 'keys' },
-    key('Feel here', () => here('palpate'), 'Enter'), key('Probe here', () => here('probe'), 'P'), key('Needle here', () => here('needle'), 'B'), key('Mark here', () => landmark() && here('mark', landmark()), 'M'),
+    key('Feel here', () => here('palpate'), 'Enter'), ultrasound ? key('Probe here', () => here('probe'), 'P') : null, key('Needle here', () => here('needle'), 'B'), key('Mark here', () => landmark() && here('mark', landmark()), 'M'),
     el('select', { id: 'landmark', class: 'wide', style: 'grid-column:1/-1', 'aria-label': 'What is marked' }, names.map(([v, t]) => el('option', { value: v }, `mark: ${t}`)))));
   const probe = el('section', { class: 'card hand', 'aria-label': 'Probe' }, el('h2', {}, 'Probe', el('span', { id: 'tell-probe' })), el('div', { class: 'keys' },
     key('◀ slide', () => slide(2, 0), 'toward the marked end'), key('slide ▶', () => slide(-2, 0), 'away from the marked end'), key('▲ slide', () => slide(0, 2), 'up'), key('▼ slide', () => slide(0, -2), 'down'),
@@ -88,15 +88,15 @@ export function hands() {
     learn && ultrasound ? key('Show me the place', () => act('probe_pose', { name: p.pose, side: p.side }), 'lays the probe where it belongs; counts as help', { class: 'wide' }) : null, key('Take off', () => act('probe_lift'), 'lift the probe', { class: 'wide' })));
   const needle = el('section', { class: 'card hand needle', 'aria-label': 'Needle' }, el('h2', {}, 'Needle', el('span', { id: 'tell-needle' })), el('div', { class: 'keys' },
     ultrasound ? key('Place beside the probe', beside, 'N', { class: 'wide' }) : key('Place at the finger', () => here('needle'), 'B', { class: 'wide' }),
-    el('select', { id: 'end', 'aria-label': 'End of the probe' }, el('option', { value: 'marked', selected: ultrasound && endFor() === 'marked' }, 'left end'), el('option', { value: 'other', selected: !ultrasound || endFor() === 'other' }, 'right end')),
-    el('select', { id: 'steep', 'aria-label': 'Steepness' }, [20, 25, 30, 35, 40, 45, 50, 60].map((d) => el('option', { value: d, selected: d === 35 }, `${d}°`))),
+    !ultrasound ? null : el('select', { id: 'end', 'aria-label': 'End of the probe' }, el('option', { value: 'marked', selected: ultrasound && endFor() === 'marked' }, 'left end'), el('option', { value: 'other', selected: !ultrasound || endFor() === 'other' }, 'right end')),
+    !ultrasound ? null : el('select', { id: 'steep', 'aria-label': 'Steepness' }, [20, 25, 30, 35, 40, 45, 50, 60].map((d) => el('option', { value: d, selected: d === 35 }, `${d}°`))),
     key('Take out', () => act('needle_remove'), 'take the needle out'), el('span', { id: 'tell-given', class: 'quiet' }),
     key('▼ 1 mm', () => act('needle_advance', { mm: 1 }), 'advance 1 mm (W)'), key('▼ 5 mm', () => act('needle_advance', { mm: 5 }), 'advance 5 mm (Shift W)'), key('▲ 1 mm', () => act('needle_advance', { mm: -1 }), 'draw back 1 mm (S)'), key('▲ 5 mm', () => act('needle_advance', { mm: -5 }), 'draw back 5 mm (Shift S)'),
     key('steeper', () => aim(2, 0), 'arrow up'), key('flatter', () => aim(-2, 0), 'arrow down'),
     key('◀ swing', () => aim(0, -2), 'arrow left'), key('swing ▶', () => aim(0, 2), 'arrow right'), key('Aspirate', () => act('aspirate'), 'A'), key('Inject', () => act('inject', { ml: amount() }), 'I', { class: 'main' }),
     el('select', { id: 'amount', 'aria-label': 'Amount' }, (p.units_per_ml ? [0.1, 0.05, 0.2] : [0.5, 0.1, 0.25, 1, 2]).map((v) => el('option', { value: v }, `${v} mL`))),
     p.stimulate ? key('Stimulate', () => act('stimulate', { volt: 0.5 }), '0.5 V') : null));
-  return el('div', { class: 'hands' }, finger, probe, needle);
+  return el('div', { class: 'hands' }, finger, ultrasound ? probe : null, needle);
 }
 
 export function help() {

@@ -62,7 +62,7 @@ function view() {
   const exam = page.state.mode === 'exam' && page.state.phase === 'attempt';
   const tool = (name, text) => button(text, () => setTool(name), { 'data-tool': name, 'aria-pressed': String(page.tool === name) });
   return el('section', { class: 'card pane view', 'aria-label': '3-D view' },
-    el('div', { class: 'bar' }, tool('view', 'Turn'), tool('cursor', 'Finger'), tool('probe', 'Probe'), tool('needle', 'Needle'), el('span', { class: 'grow', style: 'flex:1' }),
+    el('div', { class: 'bar' }, tool('view', 'Turn'), tool('cursor', 'Finger'), page.procedure.guidance === 'ultrasound' ? tool('probe', 'Probe') : null, tool('needle', 'Needle'), el('span', { class: 'grow', style: 'flex:1' }),
       el('label', {}, 'View', el('select', { id: 'camera', onchange: (e) => ask({ do: 'camera', view: e.target.value }) }, VIEWS.map(([v, t]) => el('option', { value: v }, t)))),
       exam ? null : el('label', {}, 'Show', el('select', { id: 'layer', onchange: (e) => ask({ do: 'camera', layer: e.target.value }) }, LAYERS.map(([v, t]) => el('option', { value: v, selected: v === page.state.layer }, t)))),
       page.rendering?.choice && button(drawnBy(), () => draw(page.rendering.by === 'device' ? 'server' : 'device'), { id: 'drawn', title: 'Whether this device or the server draws the 3-D view' })), el('div', { class: 'stage' }, viewCanvas()));
@@ -88,7 +88,8 @@ function scan() {
 export function attempt() {
   const screen = el('div', { class: 'screen' },
     top(el('span', { class: 'clock', id: 'clock' }, '0:00'), button('Help', help), button('Leave', () => { location.hash = ''; ask({ do: 'home' }); }), button('Finish', () => act('finish'), { class: 'main', id: 'finish' })),
-    steps(), view(), scan(), hands());
+    steps(), view(), page.procedure.guidance === 'ultrasound' ? scan() : null, hands());
+  screen.classList.toggle('still', page.procedure.guidance !== 'ultrasound');
   page.paint = paint;
   setTimeout(() => { if (page.state.attempt) history.replaceState(null, '', `#attempt=${page.state.attempt}`); });
   return screen;
@@ -143,7 +144,9 @@ function paint(answer) {
 }
 
 async function drawScan(bytes) {
-  const canvas = document.getElementById('scan2d'), box = canvas.getBoundingClientRect(), dpr = Math.min(devicePixelRatio || 1, 2);
+  const canvas = document.getElementById('scan2d');
+  if (!canvas) return;
+  const box = canvas.getBoundingClientRect(), dpr = Math.min(devicePixelRatio || 1, 2);
   const bitmap = bytes?.length ? await createImageBitmap(new Blob([bytes], { type: 'image/jpeg' })) : null;
   const W = Math.max(120, Math.round(box.width * dpr)), H = Math.max(120, Math.round(box.height * dpr)), r = page.round;
   if (canvas.width !== W || canvas.height !== H) { canvas.width = W; canvas.height = H; }
