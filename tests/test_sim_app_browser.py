@@ -80,6 +80,7 @@ SIZES = [("gon-block-c2", 1280, 720), ("gon-block-c2", 768, 1024), ("gon-block-c
          ("preempt-31", 768, 1024)]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("procedure", "width", "height"), SIZES)
 def test_nothing_is_cut_off_and_nothing_overlaps(address: str, procedure: str, width: int, height: int) -> None:
     with browsing(width, height) as page:
@@ -100,6 +101,7 @@ def test_nothing_is_cut_off_and_nothing_overlaps(address: str, procedure: str, w
         assert page.complaints == []
 
 
+@pytest.mark.slow
 def test_touch_drags_the_probe(address: str) -> None:
     with browsing(768, 1024, has_touch=True) as page:
         page.page.goto(address)
@@ -117,4 +119,34 @@ def test_touch_drags_the_probe(address: str) -> None:
         page.page.touchscreen.tap(box["x"] + box["width"] * 0.62, box["y"] + box["height"] * 0.45)
         page.settled()
         assert changed(before, page.pixels("scan2d")) > 2
+        assert page.complaints == []
+
+
+PAD = """window.pad = { axes: [0, 0, 0, 0], buttons: Array.from({ length: 8 }, () => ({ pressed: false, value: 0 })) };
+navigator.getGamepads = () => [window.pad];"""
+
+
+@pytest.mark.slow
+def test_a_gamepad_slides_the_probe_and_advances_the_needle(address: str) -> None:
+    with browsing() as page:
+        page.page.add_init_script(PAD)
+        page.page.goto(address)
+        page.until("document.querySelector('.home button[type=submit]')")
+        page.page.click("button[type=submit]")
+        page.until("window.inion.state.phase === 'attempt'")
+        page.settled()
+        page.page.click("text=Show me the place")
+        page.until("window.inion.scanShown")
+        page.settled()
+        before = page.pixels("scan2d")
+        page.page.evaluate("window.pad.axes[0] = 1")
+        page.page.wait_for_timeout(700)
+        page.page.evaluate("window.pad.axes[0] = 0")
+        page.settled()
+        assert changed(before, page.pixels("scan2d")) > 2
+        page.page.evaluate("window.pad.buttons[4].pressed = true")  # places the needle
+        page.until("window.inion.state.needle")
+        page.page.evaluate("window.pad.buttons[4].pressed = false; window.pad.buttons[0].pressed = true")
+        page.until("window.inion.state.needle.depth_mm > 2")
+        page.page.evaluate("window.pad.buttons[0].pressed = false")
         assert page.complaints == []

@@ -251,6 +251,7 @@ def letters(page: Page) -> list[str]:
     return [e.inner_text()[0] for e in page.page.locator(".edge").all()]
 
 
+@pytest.mark.slow
 def test_the_browser_draws_and_points(tmp_path: Path, voxel_cache: Path) -> None:
     with serving(tmp_path, "--rendering", "local") as address, drawing(address) as page:
         begin(page)
@@ -328,6 +329,7 @@ def seen_at(place: NDArray[np.float64], look: dict[str, Any], box: Any) -> NDArr
     return np.asarray(view.project(place[None])[0][0] + (box["x"], box["y"]))
 
 
+@pytest.mark.slow
 def test_software_is_left_to_the_server(tmp_path: Path, voxel_cache: Path) -> None:
     with serving(tmp_path) as address, drawing(address) as page:
         assert page.page.evaluate("window.inion.rendering") == {"by": "server", "choice": True}

@@ -70,7 +70,7 @@ class Line:
         wanted = f"system:c0:{self.number}" if method == "wslink.hello" else f"rpc:c0:{self.number}"
         await self.send({"wslink": "1.0", "id": wanted, "method": method, "args": list(arguments), "kwargs": named})
         while True:
-            message = await asyncio.wait_for(self.socket.receive(), 300)
+            message = await asyncio.wait_for(self.socket.receive(), 900)
             assert message.type == WSMsgType.BINARY, message
             answer = unpacked(message.data)
             if isinstance(answer, dict) and answer.get("id") == wanted:
