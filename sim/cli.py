@@ -12,7 +12,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
-from sim.commands.training_options import serve_options, train_options, view_options
+from sim.commands.training_options import seed, serve_options, train_options, view_options
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -238,7 +238,7 @@ def _render_options(parser: Parser) -> None:
     parser.add_argument("--view", action="append", default=[], metavar="VIEW", help=view)
     parser.add_argument("--size", metavar="WxH", help="pixels, 64x64 to 7680x7680, in place of the scenario's")
     parser.add_argument("--style", choices=["atlas", "patient", "dark"], help="in place of the scenario's")
-    parser.add_argument("--seed", type=_seed, metavar="N", help="of all that is random, in place of the scenario's")
+    parser.add_argument("--seed", type=seed, metavar="N", help="of all that is random, in place of the scenario's")
     parser.add_argument("--check", action="store_true", help="only check the scenarios, write nothing")
 
 
@@ -249,7 +249,7 @@ def _sheet_options(parser: Parser) -> None:
     parser.add_argument("--layer", action="append", default=[], metavar="LAYER", help="only this layer; may be repeated")
     parser.add_argument("--size", metavar="WxH", help="pixels of one view, 64x64 to 1600x1600 (default: 760x760)")
     parser.add_argument("--style", default="atlas", choices=["atlas", "patient", "dark"], help="of the pictures (default: atlas)")
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of all that is random")
 
 
 def _scan_options(parser: Parser) -> None:
@@ -294,17 +294,11 @@ def _scan_options(parser: Parser) -> None:
     add("--true-speed", action="store_true", help="show the depth error of a scanner that assumes 1540 m/s")
     for name in ("lines", "samples", "planes"):
         add(f"--{name}", type=int, metavar="N", help=f"{name} that are computed")
-    add("--seed", type=_seed, metavar="N", help="of the speckle")
+    add("--seed", type=seed, metavar="N", help="of the speckle")
     add("--overlay", action="store_true", help="outline and name what is seen")
     add("--raw", action="store_true", help="the bare image, without the scanner's screen")
     add("--width", type=int, default=960, metavar="PX", help="of the scanner's screen (default: 960)")
     add("--anatomy", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**31 - 1}")
-    return int(text)
 
 
 def _tell(text: str) -> None:

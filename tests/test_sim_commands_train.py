@@ -58,7 +58,7 @@ def test_the_answer_for_a_program_and_the_status_of_a_failed_one(tmp_path: Path,
         (("train", "gon-block-c2", "--script", "{bad}"), "bad.toml"),
         (("train", "--erase", "Nobody", "--records", "{db}"), "Nobody"),
         (("train", "--export", "json", "--records", "{bad}"), "bad.toml"), (("serve", "--host", "0.0.0.0"), "--beyond-loopback"),
-        (("serve", "--port", "70000"), "--port"), (("train", "gon-block-c2", "--side", "both", "--script", "{good}"), "both"),
+        (("serve", "--port", "70000"), "--port"), (("train", "--side", "both", "--script", "{good}"), "both"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], part: str) -> None:
@@ -83,3 +83,48 @@ def test_records_are_written_out_and_erased(tmp_path: Path, capsys: pytest.Captu
 def test_scenarios_name_their_procedures() -> None:
     assert procedure_of("preempt-39") == "preempt-39" and default_side("preempt-39") == "both"
     assert procedure_of("gon-landmark") in list_procedures() and default_side("gon-landmark") == "right"
+
+
+def documented() -> str:
+    """The file of moves that the documentation shows."""
+    text = (RUNS.parent.parent.parent / "docs" / "training.md").read_text("utf-8")
+    return text.split("```toml\n")[1].split("```")[0]
+
+
+def test_what_is_documented_runs_and_a_missed_nerve_is_no_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(documented(), "utf-8")
+    assert sim.cli.main(["train", "--script", str(path), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    bathed = next(m for m in told["measures"] if m["key"] == "circumference_bathed")
+    assert not bathed["passed"] and any("What the procedure is for was not reached" in r for r in told["reasons"])
+    path.write_text(documented().replace('[[move]]\nkind = "inject"\nml = 1.0\n', ""), "utf-8")
+    assert sim.cli.main(["train", "--script", str(path), "--json"]) == 1
+    assert "nothing_given" in [c["key"] for c in json.loads(capsys.readouterr().out)["critical"]]
+
+
+def test_nothing_of_the_users_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = written(tmp_path, "trigger-trapezius", "expert")
+    page = script.rename(tmp_path / "moves.html")
+    held = page.read_bytes()
+    assert "write over" in refused(capsys, "train", "--script", str(page), "--debrief", str(page))
+    assert page.read_bytes() == held
+    records = tmp_path / "r.sqlite"
+    Records(records).close()
+    before = records.read_bytes()
+    assert "write over" in refused(capsys, "train", "--export", "csv", "--records", str(records), "-o", str(records))
+    assert records.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "--script", "/dev/zero"), ("train", "gon-block-c2", "--export", "csv"),
+        ("train", "gon-block-c2", "-o", "x.csv"),
+        ("train", "--script", "{good}", "--debrief", "x.pdf"), ("train", "preempt-31", "--script", "{good}"),
+        ("train", "--script", "{good}", "--seed", "-1"), ("serve", "--seed", "1.5"), ("serve", "--records", "{folder}"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    names = {"good": written(tmp_path, "trigger-trapezius", "expert"), "folder": tmp_path}
+    refused(capsys, *(w.format(**names) for w in words))

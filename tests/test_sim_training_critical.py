@@ -224,6 +224,7 @@ def test_no_critical_error_is_left_without_a_test() -> None:
     provoked = {
         "wrong_side", "artery_entered", "artery_injection", "vertebral_artery", "dura", "intraneural", "beyond_plane",
         "dose_over_limit", "site_missed", "site_doubled", "wrong_product_volume", "no_aspiration", "bone_defect_ignored",
+        "nothing_given",
     }  # fmt: skip
     assert set(critical_table()) == provoked
 

@@ -31,6 +31,7 @@ FELT = (
     "needle_removed", "pop", "bone_contact", "aspirated_clear", "aspirated_blood", "paraesthesia", "stimulated", "refused",
     "finished",
 )  # fmt: skip
+SURE = ("side_chosen", "needle_placed", "needle_removed", "finished")  # a step is ticked off only by what cannot be half done
 PLAIN = {"injected": "{value:g} mL given.", "intravascular": "{value:g} mL given.", "marked": "Marked."}
 EXAM_LAYER, LEARN_LAYER = "skin", "glass"
 SPREAD_MM, CLOSE_MM = 80.0, 240.0  # targets nearer together than this are looked at this close, mm across the view
@@ -365,7 +366,7 @@ class Session:
                 self._tip_in = self.world.truth.tip(rest).key.replace("_", " ")
         known = state_told(self.world, self.state, self._tip_in)
         happened = {e.kind for moment in self.moments for e in moment.events}
-        done = [s.id for s in self.world.procedure.steps if happened.intersection(s.done_when)]
+        done = [s.id for s in self.world.procedure.steps if happened.intersection(s.done_when).intersection(SURE)]
         return known | {
             "done": done, "phase": self.phase, "mode": self.mode, "clock_s": round(self.now_s, 2), "attempt": self.attempt,
             "layer": self.layer,

@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to the browser
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="inion serve: %(message)s")
     records = opened(args.records)
+    if not os.access(records.path, os.W_OK):
+        raise BadInput(f"{records.path} cannot be written; attempts could not be kept. Choose another file with --records.")
     hub = Hub(DrawnShelf(records, args.seed or 0, args.rendering), token)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(hub, args))

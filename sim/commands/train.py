@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ SIGN = {"danger": "!!", "warning": "! ", "good": "+ ", "info": "  "}
 
 def run(args: argparse.Namespace) -> int:
     """Do what is asked for; exit status 1 if the attempt did not pass."""
+    _check(args)
     if args.export or args.erase is not None:
         return _records(args)
     if args.script is None:
@@ -31,6 +33,22 @@ def run(args: argparse.Namespace) -> int:
                 raise BadInput(str(error)) from error
         return window(args)
     return _script(args)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise BadInput for options that do not go together, or a file that would be written over."""
+    recording = args.export or args.erase is not None
+    if recording and (args.script or args.procedure):
+        raise BadInput("--export and --erase are about records; leave out the procedure and --script.")
+    if args.out and not args.export:
+        raise BadInput("-o goes with --export.")
+    if args.debrief and not args.debrief.lower().endswith((".html", ".htm")):
+        raise BadInput(f"--debrief is {args.debrief!r}; its ending must be .html.")
+    held = os.environ.get("INION_RECORDS") if args.records is None else args.records
+    for option, written in (("-o", args.out), ("--debrief", args.debrief)):
+        for kept in (held, args.script):
+            if written and kept and Path(written).resolve() == Path(kept).resolve():
+                raise BadInput(f"{option} would write over {kept}; choose another file.")
 
 
 def _script(args: argparse.Namespace) -> int:
@@ -46,6 +64,8 @@ def _script(args: argparse.Namespace) -> int:
         name = args.procedure or moves.procedure
         if not name:
             raise BadInput(f"{args.script} names no procedure; name one of `inion list procedures`.")
+        if args.procedure and moves.procedure and procedure_of(args.procedure) != procedure_of(moves.procedure):
+            raise BadInput(f"{args.script} is of {moves.procedure}, not of {args.procedure}.")
         patient = args.patient or moves.patient
         world = world_for(procedure_of(name), args.side or moves.side or default_side(name), anatomy_of(patient), args.seed or 0)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 
 KINDS = ("csv", "events", "json", "xapi")
 
@@ -19,7 +19,7 @@ def serve_options(parser: ArgumentParser) -> None:
         "--rendering", choices=["auto", "local", "server"], default="auto",
         help="who draws the 3-D view: the browser (local), the server, or the browser where it can do it fast (default: auto)",
     )  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", help="of the speckle")
+    add("--seed", type=seed, default=0, metavar="N", help="of the speckle")
     _records(parser)
 
 
@@ -31,7 +31,7 @@ def train_options(parser: ArgumentParser) -> None:
     add("--exam", action="store_true", help="in the window: skin and ultrasound only, as at the bedside")
     add("--side", choices=["left", "right", "both"], help="of the patient (default: the file's, else right)")
     add("--patient", choices=["man", "woman"], help="(default: the file's, else man)")
-    add("--seed", type=int, default=0, metavar="N", help="of the speckle")
+    add("--seed", type=seed, default=0, metavar="N", help="of the speckle")
     add("--debrief", metavar="FILE", help="page (.html) for the debrief, after --script or in the window")
     add("--export", choices=KINDS, help="write out what is on record")
     add("-o", "--out", metavar="FILE", help="with --export: file to write; by default it is printed")
@@ -45,6 +45,13 @@ def view_options(parser: ArgumentParser) -> None:
     add("--patient", choices=["man", "woman"], default="man", help="(default: man)")
     add("--show", choices=["skin", "glass", "muscles", "nerves"], default="glass", help="what is shown first (default: glass)")
     add("--shot", metavar="FILE", help="write one picture of the window (.png) and close it")
+
+
+def seed(text: str) -> int:
+    """Return a seed that is typed. Raises ArgumentTypeError, one line."""
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**31 - 1}")
+    return int(text)
 
 
 def _records(parser: ArgumentParser) -> None:

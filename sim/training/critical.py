@@ -240,6 +240,11 @@ def _bone_defect_ignored(a: Attempt) -> Found:
         yield a.entered[0].after.at_s, "", {}
 
 
+def _nothing_given(a: Attempt) -> Found:
+    if a.log.moments and a.log.moments[-1].state.finished and not a.given:
+        yield a.log.seconds, "", {}
+
+
 def _ml(g: Given) -> str:
     return f"{g.deposit.volume_ml:.2g}"
 
@@ -254,6 +259,7 @@ DETECTORS: Mapping[str, Detector] = MappingProxyType(
         "intraneural": _intraneural,
         "beyond_plane": _beyond_plane,
         "dose_over_limit": _dose_over_limit,
+        "nothing_given": _nothing_given,
         "site_missed": _site_missed,
         "site_doubled": _site_doubled,
         "wrong_product_volume": _wrong_product_volume,

@@ -49,6 +49,8 @@ def load_moves(path: str | Path) -> Moves:
         One line: which move is at fault, and how to mend it.
     """
     name = Path(path).name
+    if not Path(path).is_file() and Path(path).exists():
+        raise ValueError(f"{name}: is no ordinary file.")
     if Path(path).stat().st_size > MOST_BYTES:
         raise ValueError(f"{name}: larger than {MOST_BYTES // 1_000_000} MB; is this a file of moves?")
     try:

@@ -63,7 +63,7 @@ class Score:
     ----------
     procedure, side : str
     passed : bool
-        No critical error, and at least `needed` of the counted measures reach their marks.
+        No critical error, every deciding outcome reached, and at least `needed` of the counted measures reach their marks.
     points : float
         0 to 100: mean of the counted measures.
     groups : mapping of str to float
@@ -120,11 +120,17 @@ def score(world: World, log: TrialLog, reference: Reference, measures: Mapping[s
     rows = tuple(_marked(mark, taken[key].value if key in taken else None) for key, mark in reference.marks.items())
     counted = [row for row in rows if row.counted]
     met, critical = sum(bool(row.passed) for row in counted), critical_errors(world, log)
-    enough = met >= reference.least_passed and bool(counted)
+    lost = [row for row in counted if not row.passed and _decides(reference.marks[row.key])]
+    enough = met >= reference.least_passed and bool(counted) and not lost
     return Score(
         world.procedure.key, log.side, not critical and enough, _points(counted), _by_group(counted), met, reference.least_passed,
-        len(counted), rows, critical, _reasons(critical, counted, met, reference.least_passed),
+        len(counted), rows, critical, _reasons(critical, lost, counted, met, reference.least_passed),
     )  # fmt: skip
+
+
+def _decides(mark: Mark) -> bool:
+    """Whether a measure is an outcome that every recorded expert reached: without it nothing else makes a pass."""
+    return mark.key in table("metrics")["marks"]["decide"] and all(mark.passed(end) for end in mark.expert)
 
 
 def told(score: Score) -> dict[str, Any]:
@@ -160,12 +166,15 @@ def _by_group(rows: list[Marked]) -> Mapping[str, float]:
     return MappingProxyType({group: _points(held) for group, held in found.items() if held})
 
 
-def _reasons(critical: tuple[Critical, ...], rows: list[Marked], met: int, needed: int) -> tuple[str, ...]:
-    """Critical errors first, then the count, then the measures that missed their marks, the worst first."""
+def _reasons(critical: tuple[Critical, ...], lost: list[Marked], rows: list[Marked], met: int, needed: int) -> tuple[str, ...]:
+    """Critical errors first, then outcomes that were not reached, the count, and the measures that missed, the worst first."""
     out = []
     for c in critical:
         known = critical_table()[c.key]
         out.append(f"{c.text} {known.why} Next time: {known.next}")
+    if lost:
+        names = ", ".join(metric(row.key).label for row in lost)
+        out.append(f"What the procedure is for was not reached, and must be to pass: {names}.")
     if met < needed:
         out.append(f"{met} of {len(rows)} measures reached their marks; {needed} are needed to pass.")
     failed = sorted((row for row in rows if not row.passed), key=lambda row: row.points or 0.0)
