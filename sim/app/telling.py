@@ -27,7 +27,7 @@ def procedures_told() -> list[dict[str, Any]]:
             "key": key, "title": p.title, "short": p.short, "guidance": p.guidance, "status": p.status, "sides": p.sides,
             "status_text": p.status_text,
         })  # fmt: skip
-    return sorted(rows, key=lambda row: (STANDING.index(row["status"]), row["title"]))
+    return sorted(rows, key=lambda row: (STANDING.index(row["status"]), not row["key"].startswith("gon-block"), row["title"]))
 
 
 def procedure_told(world: World, mode: str) -> dict[str, Any]:

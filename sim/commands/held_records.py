@@ -13,6 +13,6 @@ def opened(path: str | None) -> Records:
     try:
         return Records(None if path is None else Path(path))
     except OSError as error:
-        raise cannot("be used for records", path or "the user's data folder", error) from error
+        raise (BadInput(str(error)) if error.filename is None else cannot("be used for records", error.filename, error)) from error
     except ValueError as error:
         raise BadInput(str(error)) from error

@@ -15,7 +15,7 @@ export function home() {
   const titles = Object.fromEntries(hello.procedures.map((p) => [p.key, p.title]));
   const lists = Object.entries(GUIDANCE).map(([kind, title]) => el('fieldset', {}, el('legend', {}, title),
     hello.procedures.filter((p) => p.guidance === kind).map((p) => choice('procedure', p.key, p.title,
-      el('span', {}, p.status === 'investigational' && el('span', { class: 'badge investigational' }, 'investigational'), ` ${p.short}`), p.key === 'gon-block-c2'))));
+      el('span', {}, p.status === 'investigational' && el('span', { class: 'badge investigational' }, 'investigational'), ` ${p.short.replace(' (investigational)', '')}`), p.key === 'gon-block-c2'))));
   const form = el('form', { onsubmit: (e) => { e.preventDefault(); begin(form); } },
     el('div', { class: 'two' }, el('div', {}, el('h2', {}, '1. What do you want to practise?'), el('p', {}), ...lists),
       el('div', {}, el('h2', {}, '2. How?'),
