@@ -13,6 +13,7 @@ def opened(path: str | None) -> Records:
     try:
         return Records(None if path is None else Path(path))
     except OSError as error:
-        raise (BadInput(str(error)) if error.filename is None else cannot("be used for records", error.filename, error)) from error
+        known = error.filename is not None
+        raise (cannot("be used for records", error.filename, error) if known else BadInput(str(error))) from error
     except ValueError as error:
         raise BadInput(str(error)) from error
