@@ -183,7 +183,7 @@ class Session:
     def _open(self, world: World, patient: str, mode: str, state: TrialState, moments: list[Moment], offset: float) -> None:
         self.world, self.patient, self.mode, self.state, self.moments = world, patient, mode, state, moments
         self.phase, self.replayed, self.events = "attempt", None, []
-        self.layer = LEARN_LAYER if mode == "learn" else EXAM_LAYER
+        self.layer = LEARN_LAYER if mode == "learn" and world.procedure.guidance == "ultrasound" else EXAM_LAYER
         self._began, self._offset = self.clock(), offset
         self._first_look(world)
         self.cursor = first_cursor(world.ground)

@@ -73,7 +73,7 @@ export function knobs() {
     el('label', {}, 'Doppler', el('select', { 'data-knob': 'doppler', onchange: send('doppler') }, el('option', { value: 0 }, 'off'), el('option', { value: 1 }, 'colour'), el('option', { value: 2 }, 'power')), el('span')));
 }
 
-const key = (text, deed, hint, props = {}) => button(text, deed, { title: hint, 'aria-label': /^[▲▼]/.test(text) && hint ? hint : undefined, ...props });
+const key = (text, deed, hint, props = {}) => button(text, deed, { title: hint, 'aria-label': /^(in|out) /.test(text) ? hint : undefined, ...props });
 
 export function hands() {
   const p = page.procedure, ultrasound = p.guidance === 'ultrasound', learn = page.state.mode === 'learn';
@@ -84,14 +84,14 @@ export function hands() {
   const probe = el('section', { class: 'card hand', 'aria-label': 'Probe' }, el('h2', {}, 'Probe', el('span', { id: 'tell-probe' })), el('div', { class: 'keys' },
     key('◀ slide', () => slide(2, 0), 'toward the marked end'), key('slide ▶', () => slide(-2, 0), 'away from the marked end'), key('▲ slide', () => slide(0, 2), 'up'), key('▼ slide', () => slide(0, -2), 'down'),
     key('⟲ turn', () => turn('rotate', -2), 'Q'), key('turn ⟳', () => turn('rotate', 2), 'E'), key('tilt up', () => turn('tilt', 2), 'R'), key('tilt down', () => turn('tilt', -2), 'F'),
-    key('rock +', () => turn('rock', 2), 'T'), key('rock −', () => turn('rock', -2), 'G'), key('press', () => act('probe_press', { mm: 0.5 }), ']'), key('let go', () => act('probe_press', { mm: -0.5 }), '['),
+    key('◀ rock', () => turn('rock', 2), 'beam toward the marked end (T)'), key('rock ▶', () => turn('rock', -2), 'beam away from the marked end (G)'), key('press', () => act('probe_press', { mm: 0.5 }), ']'), key('let go', () => act('probe_press', { mm: -0.5 }), '['),
     learn && ultrasound ? key('Show me the place', () => act('probe_pose', { name: p.pose, side: p.side }), 'lays the probe where it belongs; counts as help', { class: 'wide' }) : null, key('Take off', () => act('probe_lift'), 'lift the probe', { class: 'wide' })));
   const needle = el('section', { class: 'card hand needle', 'aria-label': 'Needle' }, el('h2', {}, 'Needle', el('span', { id: 'tell-needle' })), el('div', { class: 'keys' },
     ultrasound ? key('Place beside the probe', beside, 'N', { class: 'wide' }) : key('Place at the finger', () => here('needle'), 'B', { class: 'wide' }),
-    !ultrasound ? null : el('select', { id: 'end', 'aria-label': 'End of the probe' }, el('option', { value: 'marked', selected: ultrasound && endFor() === 'marked' }, 'left end'), el('option', { value: 'other', selected: !ultrasound || endFor() === 'other' }, 'right end')),
+    !ultrasound ? null : el('select', { id: 'end', 'aria-label': 'End of the probe' }, el('option', { value: 'marked', selected: ultrasound && endFor() === 'marked' }, sign() > 0 ? 'medial end' : 'lateral end'), el('option', { value: 'other', selected: !ultrasound || endFor() === 'other' }, sign() > 0 ? 'lateral end' : 'medial end')),
     !ultrasound ? null : el('select', { id: 'steep', 'aria-label': 'Steepness' }, [20, 25, 30, 35, 40, 45, 50, 60].map((d) => el('option', { value: d, selected: d === 35 }, `${d}°`))),
     key('Take out', () => act('needle_remove'), 'take the needle out'), el('span', { id: 'tell-given', class: 'quiet' }),
-    key('▼ 1 mm', () => act('needle_advance', { mm: 1 }), 'advance 1 mm (W)'), key('▼ 5 mm', () => act('needle_advance', { mm: 5 }), 'advance 5 mm (Shift W)'), key('▲ 1 mm', () => act('needle_advance', { mm: -1 }), 'draw back 1 mm (S)'), key('▲ 5 mm', () => act('needle_advance', { mm: -5 }), 'draw back 5 mm (Shift S)'),
+    key('in 1 mm', () => act('needle_advance', { mm: 1 }), 'advance 1 mm (W)'), key('in 5 mm', () => act('needle_advance', { mm: 5 }), 'advance 5 mm (Shift W)'), key('out 1 mm', () => act('needle_advance', { mm: -1 }), 'draw back 1 mm (S)'), key('out 5 mm', () => act('needle_advance', { mm: -5 }), 'draw back 5 mm (Shift S)'),
     key('steeper', () => aim(2, 0), 'arrow up'), key('flatter', () => aim(-2, 0), 'arrow down'),
     key('◀ swing', () => aim(0, -2), 'arrow left'), key('swing ▶', () => aim(0, 2), 'arrow right'), key('Aspirate', () => act('aspirate'), 'A'), key('Inject', () => act('inject', { ml: amount() }), 'I', { class: 'main' }),
     el('select', { id: 'amount', 'aria-label': 'Amount' }, (p.units_per_ml ? [0.1, 0.05, 0.2] : [0.5, 0.1, 0.25, 1, 2]).map((v) => el('option', { value: v }, `${v} mL`))),

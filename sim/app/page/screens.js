@@ -54,7 +54,8 @@ function steps() {
   const checks = el('fieldset', { style: 'border:0;margin:0;padding:0' }, el('legend', {}, el('h2', {}, 'Before the needle')),
     !['left', 'right'].includes(p.side) ? null : el('label', {}, 'Side treated: ', el('select', { id: 'side', onchange: (e) => e.target.value && act('choose_side', { side: e.target.value }) }, el('option', { value: '' }, 'choose'), el('option', { value: 'left' }, 'left'), el('option', { value: 'right' }, 'right'))),
     p.checklist.map((text, i) => el('label', {}, el('input', { type: 'checkbox', 'data-item': i, onchange: (e) => { if (e.target.checked) act('confirm', { item: i }); else e.target.checked = true; } }), text)));
-  return el('section', { class: 'card steps', 'aria-label': 'Steps' }, el('div', { class: 'scroll' }, el('h2', {}, 'Steps'), list, checks),
+  list.firstElementChild.after(el('li', { class: 'checks' }, checks));
+  return el('section', { class: 'card steps', 'aria-label': 'Steps' }, el('div', { class: 'scroll' }, el('h2', {}, 'Steps'), list),
     el('div', { class: 'log', id: 'log', role: 'log', 'aria-live': 'polite', 'aria-label': 'What happened', tabIndex: 0 }));
 }
 
@@ -138,9 +139,17 @@ function paint(answer) {
   set('tell-probe', s.probe ? `pressed ${s.probe.press_mm.toFixed(1)} mm` : 'off the skin');
   const n = s.needle;
   set('tell-needle', n ? `${n.depth_mm.toFixed(1)} mm deep${n.steep_deg === undefined ? '' : `, ${Math.round(n.steep_deg)}° steep, ${Math.round(n.off_plane_deg)}° off plane`}${n.in ? `, in ${n.in}` : ''}` : 'not placed');
-  set('tell-given', `${s.given_ml.toFixed(2)} mL given${page.procedure.units_per_ml ? ` (${Math.round(s.given_ml * page.procedure.units_per_ml)} U)` : ''}`);
+  set('tell-given', `${s.given_ml.toFixed(2)} mL given${page.procedure.units_per_ml ? ` (${Math.round(s.given_ml * page.procedure.units_per_ml)} U)` : ''}${page.procedure.sites.length ? `, ${s.done_at.length} of ${page.procedure.sites.length} sites` : ''}`);
   for (const [name, value] of Object.entries(s.knobs)) { const k = document.querySelector(`[data-knob="${name}"]`); if (k && document.activeElement !== k) { k.value = value; } const out = document.getElementById(`out-${name}`); if (out) out.textContent = out.dataset.unit === 'mm' ? `${Math.round(value)} mm` : `${Math.round(value * 10) / 10} ${out.dataset.unit}`; }
-  if ('scan' in answer) drawScan(answer.scan);
+  if ('scan' in answer) { nameEnds(); drawScan(answer.scan); }
+}
+
+// The ends of the probe by what lies there in the patient.
+function nameEnds() {
+  const end = document.getElementById('end'), ends = page.round.ends, right = page.procedure.side !== 'left';
+  if (!end || !ends) return;
+  const names = ['L', 'R'].includes(ends[0]) ? [right ? 'medial end' : 'lateral end', right ? 'lateral end' : 'medial end'] : ends;
+  [...end.options].forEach((option, i) => { if (option.textContent !== names[i]) option.textContent = names[i]; });
 }
 
 async function drawScan(bytes) {
