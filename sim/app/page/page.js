@@ -94,7 +94,7 @@ async function show(answer) {
   if (answer.drawn) drawn(answer.drawn);
   if (answer.look) page.local?.look(answer.look);
   if (answer.view?.length && !page.local?.on) await picture('view3d', answer.view);
-  if (phase === 'attempt' || phase === 'replay') page.paint?.(answer);
+  if (phase === 'attempt' || phase === 'replay') await page.paint?.(answer);
   fault(answer.error);
 }
 

@@ -141,7 +141,9 @@ function paint(answer) {
   set('tell-needle', n ? `${n.depth_mm.toFixed(1)} mm deep${n.steep_deg === undefined ? '' : `, ${Math.round(n.steep_deg)}° steep, ${Math.round(n.off_plane_deg)}° off plane`}${n.in ? `, in ${n.in}` : ''}` : 'not placed');
   set('tell-given', `${s.given_ml.toFixed(2)} mL given${page.procedure.units_per_ml ? ` (${Math.round(s.given_ml * page.procedure.units_per_ml)} U)` : ''}${page.procedure.sites.length ? `, ${s.done_at.length} of ${page.procedure.sites.length} sites` : ''}`);
   for (const [name, value] of Object.entries(s.knobs)) { const k = document.querySelector(`[data-knob="${name}"]`); if (k && document.activeElement !== k) { k.value = value; } const out = document.getElementById(`out-${name}`); if (out) out.textContent = out.dataset.unit === 'mm' ? `${Math.round(value)} mm` : `${Math.round(value * 10) / 10} ${out.dataset.unit}`; }
-  if ('scan' in answer) { nameEnds(); drawScan(answer.scan); }
+  if (!('scan' in answer)) return null;
+  nameEnds();
+  return drawScan(answer.scan);
 }
 
 // The ends of the probe by what lies there in the patient.
