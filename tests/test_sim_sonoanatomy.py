@@ -23,6 +23,7 @@ def test_views_name_poses_and_windows() -> None:
     assert all(v["low"] < v["high"] for v in views())
 
 
+@pytest.mark.slow
 def test_the_nuchal_view_is_read_from_its_labels(anatomy: Anatomy) -> None:
     scan = Scan(pose="nuchal-line")
     image, _ = frame(scanner_for(anatomy, scan), anatomy, scan)

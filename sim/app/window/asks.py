@@ -76,7 +76,7 @@ def _one_camera(last: Message, later: Message) -> Message | None:
     if one is None:
         return None
     size = {k: m[k] for m in (last, later) for k in ("width", "height") if k in m}
-    return {**one, **({"zoom": zoom} if zoom != 1.0 else {}), **size}
+    return {**one, **({"zoom": zoom} if "zoom" in last or "zoom" in later else {}), **size}
 
 
 def _one_act(last: Message, later: Message) -> Message | None:
