@@ -122,11 +122,12 @@ def _volume(v: Array, faces: NDArray[np.int64]) -> float:
 def _moved(mesh: SurfaceMesh, move: Array) -> SurfaceMesh:
     """The mesh with its vertices moved a little, and its normals turned as its triangles turn."""
     after = mesh.vertices_mm + move
-    turn = _vertex_normals(after, mesh.faces) - _vertex_normals(mesh.vertices_mm, mesh.faces)
+    turn = vertex_normals(after, mesh.faces) - vertex_normals(mesh.vertices_mm, mesh.faces)
     return replace(mesh, vertices_mm=after, normals=unit(mesh.normals + turn))
 
 
-def _vertex_normals(v: Array, faces: NDArray[np.int64]) -> Array:
+def vertex_normals(v: Array, faces: NDArray[np.int64]) -> Array:
+    """Return the unit normals (n, 3) of vertices, the mean of their triangles by area."""
     face = np.cross(v[faces[:, 1]] - v[faces[:, 0]], v[faces[:, 2]] - v[faces[:, 0]])
     out = np.zeros_like(v)
     for i in range(3):

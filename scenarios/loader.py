@@ -57,7 +57,7 @@ def parse_scenario(text: str, *, file: str = "scenario", folder: str = ".") -> S
         If the text is at fault.
     """
     name = Path(file).name.removesuffix(ENDING) or "scenario"
-    table, lines = _parsed(text, file)
+    table, lines = parsed_toml(text, file)
     origin = Origin(name, file, folder, lines)
     try:
         scenario = Scenario.model_validate(table).read_from(origin)
@@ -69,7 +69,7 @@ def parse_scenario(text: str, *, file: str = "scenario", folder: str = ".") -> S
     return scenario
 
 
-def _parsed(text: str, file: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+def parsed_toml(text: str, file: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     """Return the table of a TOML text, and the line of every key."""
     deep = too_deep(text)
     if deep is not None:

@@ -16,9 +16,9 @@ from meshes._check import nearest, unknown
 from meshes.points import load_table
 from meshes.terms import terms
 from scenarios.faults import KeyPath, Origin, ScenarioError
-from scenarios.loader import ENDING, MAX_BYTES, _parsed
+from scenarios.loader import ENDING, MAX_BYTES, parsed_toml
 from scenarios.procedure_model import Cited, ProcedureFile, Product, Target
-from scenarios.schema import _without_null
+from scenarios.schema import without_null
 from scenarios.sites import needles
 
 SHORTENED = 60
@@ -83,7 +83,7 @@ def parse_procedure(text: str, *, file: str = "procedure") -> Procedure:
     ScenarioError
         If the text is at fault.
     """
-    table, lines = _parsed(text, file)
+    table, lines = parsed_toml(text, file)
     key = Path(file).name.removesuffix(ENDING) or "procedure"
     origin = Origin(key, file, lines=lines)
     try:
@@ -98,7 +98,7 @@ def parse_procedure(text: str, *, file: str = "procedure") -> Procedure:
 
 def procedure_schema() -> dict[str, Any]:
     """Return the JSON Schema of procedure files, for editors and for other programs that write them."""
-    schema: dict[str, Any] = _without_null(ProcedureFile.model_json_schema(by_alias=True))
+    schema: dict[str, Any] = without_null(ProcedureFile.model_json_schema(by_alias=True))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema | {"title": "Inion procedure"}
 
 

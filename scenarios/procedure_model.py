@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, model_validator
 
-from scenarios.model import Ident, Length, Name, Part, Share, Text
-
-PROCEDURE_SCHEMA = 1
+from scenarios.model import Ident, Length, Name, Part, Text
 
 Guidance = Literal["landmark", "ultrasound"]
 Status = Literal["approved", "standard", "off-label", "investigational"]
@@ -115,7 +113,6 @@ class ProcedureFile(Part):
     aspirate: StrictBool = Field(True, description="Aspirate before each injection.")
     sources: tuple[Name, ...] = Field(min_length=1)
     evidence: Cited = Field(description="What is known of benefit, with its level.")
-    bathed_share: Share | None = Field(None, description="Not set: the pass mark comes from reference runs.")
     reach_mm: Length = Field(60.0, description="Farthest from a target that the needle is thought to be meant for it.")
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ NULL = {"type": "null"}
 
 def schema_text() -> str:
     """Return the JSON Schema that the types of `scenarios.model` publish."""
-    schema = _without_null(Scenario.model_json_schema(by_alias=True))
+    schema = without_null(Scenario.model_json_schema(by_alias=True))
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema | {"title": "Inion scenario"}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
@@ -25,13 +25,13 @@ def schema_path() -> Path:
     return Path(str(files("scenarios") / "data" / NAME))
 
 
-def _without_null(node: Any) -> Any:
+def without_null(node: Any) -> Any:
     """TOML has no null: a key that is not given is left out."""
     if isinstance(node, list):
-        return [_without_null(item) for item in node if item != NULL]
+        return [without_null(item) for item in node if item != NULL]
     if not isinstance(node, dict):
         return node
-    out = {key: _without_null(value) for key, value in node.items() if not (key == "default" and value is None)}
+    out = {key: without_null(value) for key, value in node.items() if not (key == "default" and value is None)}
     choices = out.get("anyOf")
     if isinstance(choices, list) and len(choices) == 1:
         del out["anyOf"]

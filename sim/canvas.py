@@ -64,7 +64,7 @@ def draw(layers: Sequence[Layer], view: View, theme: Theme, *, seed: int = 0) ->
     RuntimeError
         If the machine has no working OpenGL.
     """
-    with _quiet():
+    with hushed():
         window, renderer = _window(theme)
         for layer in layers:
             renderer.AddActor(_actor(layer, seed))
@@ -215,7 +215,7 @@ def _texture(seed: int) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def hushed() -> Iterator[None]:
     """Keep VTK's remarks about missing displays from standard error."""
     from vtkmodules.vtkCommonCore import vtkLogger
 

@@ -38,6 +38,18 @@ def pressed(page: Page, *keys: str) -> None:
         page.settled()
 
 
+def shown_the_place(page: Page, address: str, press: Callable[[str], None]) -> None:
+    """Begin the block that is chosen at first, and have the probe laid."""
+    page.page.goto(address)
+    page.until("document.querySelector('.home button[type=submit]')")
+    press("button[type=submit]")
+    page.until("window.inion.state.phase === 'attempt'")
+    page.settled()
+    press("text=Show me the place")
+    page.until("window.inion.scanShown")
+    page.settled()
+
+
 def changed(before: list[int], after: list[int]) -> float:
     return float(np.abs(np.subtract(before, after)).mean())
 
@@ -113,14 +125,7 @@ def test_nothing_is_cut_off_and_nothing_overlaps(address: str, procedure: str, w
 @pytest.mark.slow
 def test_touch_drags_the_probe(address: str) -> None:
     with browsing(768, 1024, has_touch=True) as page:
-        page.page.goto(address)
-        page.until("document.querySelector('.home button[type=submit]')")
-        page.page.tap("button[type=submit]")
-        page.until("window.inion.state.phase === 'attempt'")
-        page.settled()
-        page.page.tap("text=Show me the place")
-        page.until("window.inion.scanShown")
-        page.settled()
+        shown_the_place(page, address, page.page.tap)
         page.page.tap("[data-tool=probe]")
         before = eventually(lambda: page.pixels("scan2d"), lambda found: np.ptp(found) > 60)
         box = page.page.locator("#view3d").bounding_box()
@@ -138,14 +143,7 @@ navigator.getGamepads = () => [window.pad];"""
 def test_a_gamepad_slides_the_probe_and_advances_the_needle(address: str) -> None:
     with browsing() as page:
         page.page.add_init_script(PAD)
-        page.page.goto(address)
-        page.until("document.querySelector('.home button[type=submit]')")
-        page.page.click("button[type=submit]")
-        page.until("window.inion.state.phase === 'attempt'")
-        page.settled()
-        page.page.click("text=Show me the place")
-        page.until("window.inion.scanShown")
-        page.settled()
+        shown_the_place(page, address, page.page.click)
         before = page.pixels("scan2d")
         page.page.evaluate("window.pad.axes[0] = 1")
         page.page.wait_for_timeout(700)

@@ -19,8 +19,10 @@ from sim.app import local
 from sim.app.local_scene import GHOSTS, SCENE
 from sim.app.messages import message_from
 from sim.app.session import Session
+from sim.app.shelf import Shelf
 from sim.records import Records
 from tests.browsers import FLAGS, Page, browser_path, serving
+from tests.pages import Clock, begun
 
 pytestmark = [
     pytest.mark.image,
@@ -29,33 +31,18 @@ pytestmark = [
 WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 
 
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        self.now += 0.25
-        return self.now
-
-
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory, voxel_cache: Path) -> Iterator[local.DrawnShelf]:
+def shelf(tmp_path_factory: pytest.TempPathFactory, voxel_cache: Path) -> Iterator[Shelf]:
     with Records(tmp_path_factory.mktemp("records") / "records.sqlite") as records:
-        yield local.DrawnShelf(records)
+        yield Shelf(records, rendering="auto")
 
 
 @pytest.fixture
-def session(shelf: local.DrawnShelf) -> Iterator[Session]:
+def session(shelf: Shelf) -> Iterator[Session]:
     made = Session(shelf, Clock())
     made.call({"do": "draw", "by": "device"})
     yield made
     made.close()
-
-
-def begun(session: Session, **more: Any) -> dict[str, Any]:
-    return session.call({"do": "begin", "procedure": "gon-block-c2", "side": "right", **more})
 
 
 def placed(session: Session) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sim.app.session import FELT, Session
 from sim.app.shelf import Shelf
 from sim.records import Records
 from sim.training.trial_events import event_kinds
+from tests.pages import Clock, acts, begun
 
 pytestmark = pytest.mark.image
 KEYS = st.sampled_from(["do", "acts", "kind", "x", "y", "attempt"]) | st.text(max_size=5)
@@ -23,17 +24,6 @@ NONSENSE = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
 )
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        self.now += 0.25
-        return self.now
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +37,6 @@ def session(shelf: Shelf) -> Iterator[Session]:
     made = Session(shelf, Clock())
     yield made
     made.close()
-
-
-def begun(session: Session, **more: Any) -> dict[str, Any]:
-    return session.call({"do": "begin", "procedure": "gon-block-c2", "side": "right", **more})
-
-
-def acts(session: Session, *actions: dict[str, Any]) -> dict[str, Any]:
-    return session.call({"do": "acts", "acts": list(actions)})
 
 
 def pixels(data: bytes) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scenarios.procedure_files import load_procedure
 from sim.app.shelf import Shelf
 from sim.app.window.screen import NO_SCREEN, Input
+from sim.app.window.talk import Talk
 from sim.app.window.trainer import Trainer
 from sim.page import Box
 from sim.records import Records
@@ -85,7 +86,7 @@ def shelf(voxel_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def begun(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
     debrief = tmp_path_factory.mktemp("debrief") / "debrief.html"
-    trainer = Trainer(shelf, load_procedure("gon-block-c2"), "right", "man", debrief=debrief)
+    trainer = Trainer(Talk(shelf, load_procedure("gon-block-c2"), "right", "man", debrief=debrief))
     yield Window(trainer)
     trainer.close()
 

@@ -18,34 +18,11 @@ from sim.cameras import View
 if TYPE_CHECKING:
     from sim.app.scene.live import Scene
     from sim.app.scene.model import SceneModel
-    from sim.records import Records
 
 Array = NDArray[np.float64]
 
-RENDERINGS = ("auto", "local", "server")
 SOFTWARE = re.compile("SwiftShader|llvmpipe|software|Basic Render", re.IGNORECASE)
 FAR_MM = 1000.0
-
-
-class DrawnShelf(Shelf):
-    """A shelf whose pages may draw their views themselves.
-
-    Parameters
-    ----------
-    records, seed
-        As of `Shelf`.
-    rendering : {'auto', 'local', 'server'}
-        Who draws at first: the browser, the server, or whoever can do it better.
-    """
-
-    def __init__(self, records: Records, seed: int = 0, rendering: str = "auto") -> None:
-        super().__init__(records, seed)
-        self.rendering = rendering
-
-
-def rendering_of(shelf: Shelf) -> str:
-    """Return who is to draw at first: 'auto', 'local' or 'server'."""
-    return shelf.rendering if isinstance(shelf, DrawnShelf) else "server"
 
 
 def chosen(wanted: str, webgl: str) -> str:
@@ -64,7 +41,7 @@ class Local:
     """
 
     def __init__(self, shelf: Shelf) -> None:
-        self.wanted, self.on = rendering_of(shelf), False
+        self.wanted, self.on = shelf.rendering, False
         self._scene: LocalScene | None = None
         self._model: SceneModel | None = None
         self._look: dict[str, Any] | None = None

@@ -1,21 +1,16 @@
-"""What a page that draws its view itself needs beside its messages: the files of vtk.js, and the arrays of the scene."""
+"""What a page that draws its view itself needs beside its messages: vtk.js, and the arrays of the scene."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.app.local_scene import SCENE, window
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from sim.app.local import Local
 
 REF, SHOWN, STATE = "inion_view", "inion_local", "inion_scene"
-PAGE_FILE = "local.js"
 TOPIC = "trame.vtk.delta"  # that the component of trame-vtk listens to
 
 
@@ -65,23 +60,9 @@ def _arrays_of(local: Local) -> Any:
     return Arrays()
 
 
-def with_local_files() -> Any:
-    """Return a middleware that serves the page's script for local drawing, and trame-vtk's own."""
-    from aiohttp import web
+def vtk_script() -> tuple[str, Path]:
+    """Return the address, from a page's own, of trame-vtk's script, and where it is."""
     from trame_vtk.modules import common
 
-    script = common.scripts[0]
-    vtk_js = Path(common.serve_path) / Path(script).name
-
-    @web.middleware
-    async def local_files(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
-        parts = request.path.split("/", 3)
-        if request.method == "GET" and len(parts) == 4 and parts[1] == "s":
-            if parts[3] == script:
-                return web.FileResponse(vtk_js, headers={"Cache-Control": "max-age=86400"})
-            if parts[3] == f"__inion/{PAGE_FILE}":
-                text = files("sim").joinpath("app", "page", PAGE_FILE).read_text("utf-8")
-                return web.Response(text=text, content_type="text/javascript", headers={"Cache-Control": "no-cache"})
-        return await handler(request)
-
-    return local_files
+    script = str(common.scripts[0])
+    return script, Path(common.serve_path) / Path(script).name

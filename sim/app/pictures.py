@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 QUALITY, SCAN_QUALITY = 80, 80
 LIVE = MappingProxyType({"lines": 192, "samples": 768})  # finer than the page shows; measures are taken on whole frames
+_live: WeakKeyDictionary[Scanner, Scanner] = WeakKeyDictionary()
 DOPPLER: dict[int, Literal["colour", "power"]] = {1: "colour", 2: "power"}
 
 
@@ -47,10 +48,11 @@ def scan_image(world: World, state: TrialState, at_s: float, pose: ProbePose | N
     )  # fmt: skip
 
 
-@lru_cache(maxsize=64)
 def live_scanner(scanner: Scanner) -> Scanner:
-    """Return a scanner like another, with as many lines and samples as a live picture needs; the voxels are shared."""
-    return scanner.with_settings(**LIVE)
+    """Return a scanner like another, with as many lines and samples as a live picture needs; kept as long as the other is."""
+    if scanner not in _live:
+        _live[scanner] = scanner.with_settings(**LIVE)
+    return _live[scanner]
 
 
 def coloured(image: BModeImage) -> NDArray[np.uint8]:

@@ -57,7 +57,7 @@ class Seat:
         busy = self.session.world is not None or not _asks_for_lists(value)
         try:
             answer = await loop.run_in_executor(self.worker if busy else None, self.session.call, value)
-            return push(self.server, answer) | {"ms": round(1000 * (time.monotonic() - self.used), 1)}
+            return push(self.server, answer)
         except Exception:
             log.exception("a request failed")
             return {"error": "This went wrong inside the program; the attempt is kept. The server's log says more."}

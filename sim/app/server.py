@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.app.instructor import Instructor
+from sim.app.local_link import vtk_script
 from sim.app.seat import Seat
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ IDLE_S = 1800.0  # a page that has not asked for anything as long as this is put
 MOST_BYTES = 1 << 20
 COOKIE = "inion_token"
 SECRET = "wslink-secret"  # what trame's client sends when it is given none; the address is the secret here
-PAGE_FILES = {f"{n}.js": "text/javascript" for n in ("page", "screens", "hands", "dom")} | {"page.css": "text/css"}
+PAGE_FILES = {f"{n}.js": "text/javascript" for n in ("page", "screens", "hands", "local", "dom")} | {"page.css": "text/css"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' "
     "'unsafe-inline'; img-src 'self' blob: data:; connect-src 'self' ws: wss:; frame-ancestors 'self'",
@@ -194,18 +195,20 @@ class Hub:
     async def _page_file(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
-        kinds = PAGE_FILES
         name = request.match_info["name"]
-        if name not in kinds:
+        if name not in PAGE_FILES:
             raise web.HTTPNotFound(text="There is no such file.\n")
         text = files("sim").joinpath("app", "page", name).read_text("utf-8")
-        return web.Response(text=text, content_type=kinds[name], headers={"Cache-Control": "no-cache"})
+        return web.Response(text=text, content_type=PAGE_FILES[name], headers={"Cache-Control": "no-cache"})
 
     async def _client_file(self, request: web.Request) -> web.StreamResponse:
         """A file of trame's own client."""
         from aiohttp import web
         from trame_client.module import vue3
 
+        script, vtk_js = vtk_script()
+        if request.match_info["tail"] == script:
+            return web.FileResponse(vtk_js, headers={"Cache-Control": "max-age=86400"})
         root = Path(vue3.www).resolve()
         path = (root / (request.match_info["tail"] or "index.html")).resolve()
         if not path.is_relative_to(root) or not path.is_file():

@@ -215,7 +215,7 @@ class Session:
         self.shelf.records.append(self.attempt, moment)
         self.state = moment.state
         self.moments.append(moment)
-        self.events = [*self.events, *moment.events]
+        self.events.extend(moment.events)
         if moment.state.finished:
             self._finish()
 

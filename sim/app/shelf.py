@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sim.training.world import World
 
 MOST_WORLDS = 40
+USUAL, USUAL_POSE = "gon-block-c2", "c2-oblique"
 
 
 class Shelf:
@@ -24,10 +25,12 @@ class Shelf:
         Where attempts are kept.
     seed : int
         Of the scatterers.
+    rendering : {'auto', 'local', 'server'}
+        Who draws the 3-D view at first: the browser, the server, or whoever can do it better.
     """
 
-    def __init__(self, records: Records, seed: int = 0) -> None:
-        self.records, self.seed = records, seed
+    def __init__(self, records: Records, seed: int = 0, rendering: str = "server") -> None:
+        self.records, self.seed, self.rendering = records, seed, rendering
         self._anatomies: dict[str, Anatomy] = {}
         self._models: dict[str, SceneModel] = {}
         self._worlds: dict[tuple[str, str, str], World] = {}
@@ -54,15 +57,15 @@ class Shelf:
         held: World = _held(self._worlds, key, lambda: world_for(procedure, side, self.anatomy(patient), self.seed))
         return held
 
-    def warm(self) -> None:
-        """Make what the first attempt needs, so that its first picture comes at once."""
+    def warm(self, procedure: str = USUAL, side: str = "right", patient: str = "man") -> None:
+        """Make what an attempt needs, so that its first picture comes at once."""
         from sim.app.pictures import scan_image
         from sim.training.trial import start
-        from sim.ultrasound.placing import probe_pose
 
-        self.model("man")
-        world = self.world("gon-block-c2", "right", "man")
-        scan_image(world, start(world), 0.0, pose=probe_pose(world.anatomy, "c2-oblique", "right"))
+        self.model(patient)
+        world = self.world(procedure, side, patient)
+        pose = world.pose(world.procedure.pose or USUAL_POSE, "left" if side == "left" else "right")
+        scan_image(world, start(world), 0.0, pose=pose)
 
 
 def anatomy_of(patient: str) -> Anatomy:

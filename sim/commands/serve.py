@@ -16,8 +16,8 @@ from sim.commands.held_records import opened
 
 def run(args: argparse.Namespace) -> int:
     """Serve until it is stopped. Prints the address once the server answers."""
-    from sim.app.local import DrawnShelf
     from sim.app.server import Hub, check_host
+    from sim.app.shelf import Shelf
 
     if not 0 <= args.port <= 65535:
         raise BadInput(f"--port is {args.port}; it must be from 0 (any free one) to 65535.")
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     records = opened(args.records)
     if not os.access(records.path, os.W_OK):
         raise BadInput(f"{records.path} cannot be written; attempts could not be kept. Choose another file with --records.")
-    hub = Hub(DrawnShelf(records, args.seed or 0, args.rendering), token)
+    hub = Hub(Shelf(records, args.seed or 0, args.rendering), token)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(hub, args))
     records.close()
@@ -40,13 +40,10 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(hub: object, args: argparse.Namespace) -> None:
     from aiohttp import web
 
-    from sim.app.local_link import with_local_files
     from sim.app.server import Hub
 
     assert isinstance(hub, Hub)
-    app = hub.app()
-    app.middlewares.append(with_local_files())
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(hub.app(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, args.host, args.port)
     try:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.commands import held_records
 from sim.commands.faults import BadInput, cannot
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ PEOPLE = {"man": "Head and neck of a man", "woman": "Head and neck of a woman"}
 def run(args: argparse.Namespace) -> int:
     """Show the 3-D view until its window is closed, or write one picture of it."""
     from sim.app.scene.live import SceneModel
-    from sim.app.scene.vtk import hushed
     from sim.app.shelf import anatomy_of
     from sim.app.window.screen import run as run_window
     from sim.app.window.view import SIZE, Viewer
+    from sim.canvas import hushed
 
     if args.shot and not args.shot.lower().endswith(".png"):
         raise BadInput(f"--shot is {args.shot!r}; name a file that ends in .png.")
@@ -48,8 +49,8 @@ def window(args: argparse.Namespace) -> int:
     from scenarios.procedure_files import load_procedure
     from sim.app.shelf import Shelf
     from sim.app.window.screen import run as run_window
+    from sim.app.window.talk import Talk
     from sim.app.window.trainer import SIZE, Trainer
-    from sim.records import Records
 
     try:
         procedure = load_procedure(args.procedure or USUAL)
@@ -57,16 +58,10 @@ def window(args: argparse.Namespace) -> int:
         raise BadInput(str(error)) from error
     side = args.side or ("both" if procedure.sides == "both" else "right")
     screen = opened(f"Inion: {procedure.title}", SIZE)
-    try:
-        records = Records(None if args.records is None else Path(args.records))
-    except OSError as error:
-        raise cannot("be used for records", args.records or "the user's data folder", error) from error
-    except ValueError as error:
-        raise BadInput(str(error)) from error
+    records = held_records.opened(args.records)
     path = Path(args.debrief) if args.debrief else None
-    trainer = Trainer(
-        Shelf(records, args.seed or 0), procedure, side, args.patient or "man", "exam" if args.exam else "learn", path
-    )
+    mode = "exam" if args.exam else "learn"
+    trainer = Trainer(Talk(Shelf(records, args.seed or 0), procedure, side, args.patient or "man", mode, path))
     try:
         run_window(trainer, screen)
     except ValueError as error:

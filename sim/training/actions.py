@@ -18,7 +18,6 @@ Shift = Annotated[float, Field(strict=True, ge=-120, le=120, allow_inf_nan=False
 Advance = Annotated[float, Field(strict=True, ge=-100, le=100, allow_inf_nan=False)]
 Word = Annotated[str, Field(strict=True, min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$")]
 Side = Literal["left", "right"]
-KNOBS = ("depth_mm", "gain_db", "focus_mm", "frequency_mhz", "dynamic_range_db")
 
 
 class Act(BaseModel):

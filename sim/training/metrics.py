@@ -74,8 +74,6 @@ class Measure:
 
 
 _MODULES = (metrics_motion, metrics_image, metrics_needle, metrics_sites)
-
-
 LEAST = 5e-4  # what is told of a smaller value is 0: such remains of arithmetic mean nothing
 
 

@@ -4,7 +4,7 @@ import { listen, gamepad } from './hands.js';
 
 export const page = {
   root: null, state: { phase: 'choose' }, procedure: null, hello: null, replay: null, tool: 'view',
-  local: null, rendering: null, waiting: () => flying + showing + queue.length > 0, round: {}, stats: { waits: [], parts: [], moments: [] }, ready: false,
+  local: null, rendering: null, waiting: () => flying + showing + queue.length > 0, round: {}, stats: { waits: [], moments: [] }, ready: false,
 };
 window.inion = page;
 
@@ -55,12 +55,10 @@ async function pump() {
       const answer = (await asked) || { error: 'The server does not answer. Reload the page; the attempt is kept.' };
       flying -= 1;
       pump();
-      const came = performance.now();
       try { await show(answer); } catch (wrong) { console.error(wrong); }
       const now = performance.now();
       lastMs = now - started;
       if (batch.some((b) => b.message.do !== 'tick')) keep(page.stats.waits, now - first);
-      keep(page.stats.parts, [answer.ms, came - started, now - came]);
       keep(page.stats.moments, now);
     });
     showing += 1;

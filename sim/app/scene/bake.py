@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from meshes.bulk import vertex_normals
 from meshes.model import Anatomy, Structure, SurfaceMesh
 from sim import shading
 from sim.app.scene.sight import directions, seen
@@ -152,18 +153,9 @@ def thinned(mesh: SurfaceMesh, triangles: int) -> SurfaceMesh:
     thin.Update()
     out: Any = pv.wrap(thin.GetOutput())
     points, left = np.array(out.points, dtype=np.float64), np.array(out.regular_faces, dtype=np.int64)
-    old, own = mesh.normals[cKDTree(mesh.vertices_mm).query(points)[1]], _normals(points, left)
+    old, own = mesh.normals[cKDTree(mesh.vertices_mm).query(points)[1]], vertex_normals(points, left)
     astray = np.einsum("ij,ij->i", old, own) < ASTRAY  # the nearest corner lies on the other side of a thin tube
     return SurfaceMesh(points, left, np.where(astray[:, None], own, old))
-
-
-def _normals(points: Array, faces: NDArray[np.int64]) -> Array:
-    """Unit normals (n, 3) of corners, the mean of their triangles by area."""
-    a, b, c = (points[faces[:, i]] for i in range(3))
-    across, total = np.cross(b - a, c - a), np.zeros_like(points)
-    for i in range(3):
-        np.add.at(total, faces[:, i], across)
-    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.app.scene.vtk import hushed, surface, vtk_array
+from sim.app.scene.vtk import surface, vtk_array
+from sim.canvas import hushed
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -173,16 +171,3 @@ def light_up(renderer: vtkRenderer) -> None:
     lamp = vtkLight()
     lamp.SetLightTypeToHeadlight()
     renderer.AddLight(lamp)
-
-
-@contextmanager
-def hushed() -> Iterator[None]:
-    """Keep VTK's remarks about missing displays from standard error."""
-    from vtkmodules.vtkCommonCore import vtkLogger
-
-    before = vtkLogger.GetCurrentVerbosityCutoff()
-    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
-    try:
-        yield
-    finally:
-        vtkLogger.SetStderrVerbosity(before)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.app.scene.vtk import hushed, light_up
+from sim.app.scene.vtk import light_up
 from sim.cameras import DISTANCE_MM, View
+from sim.canvas import hushed
 from sim.theme import Theme
 
 if TYPE_CHECKING:

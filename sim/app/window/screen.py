@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.app.scene.vtk import hushed, vtk_array
+from sim.app.scene.vtk import vtk_array
+from sim.canvas import hushed
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkImageData

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 TICK_S, BUSY = 0.1, 3.0  # the pulse is drawn this often, or after so many times as long as the last picture took
 FAULT_S = 7.0
 MOST_EVENTS = 80
-USUAL_POSE = "c2-oblique"
 BROKEN = "This went wrong inside the program; the attempt is kept. The terminal says more."
 
 log = logging.getLogger(__name__)
@@ -43,11 +43,11 @@ class Talk:
     """
 
     def __init__(
-        self, shelf: Shelf, procedure: Procedure, side: str, patient: str, mode: str, debrief: Path | None,
-        clock: Callable[[], float],
+        self, shelf: Shelf, procedure: Procedure, side: str, patient: str, mode: str = "learn", debrief: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.shelf, self.clock, self.debrief = shelf, clock, debrief
-        self.asks = Asks()
+        self.title, self.asks = procedure.title, Asks()
         self.told: Told | None = None
         self.shown: Shown | None = None
         self.result: Mapping[str, Any] | None = None
@@ -57,7 +57,7 @@ class Talk:
         self._owed = False
         self._ticked, self._took, self._faulted = 0.0, 0.0, 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inion")
-        self._loading: Future[None] = self._thread.submit(load, shelf, procedure.key, side, patient, procedure.pose)
+        self._loading: Future[None] = self._thread.submit(shelf.warm, procedure.key, side, patient)
 
     def close(self) -> None:
         """Put the session away; what is recorded stays."""
@@ -173,15 +173,3 @@ class Talk:
             return
         self.written = path
         self.change(debrief=f"Debrief: {path}. D opens it in the browser.")
-
-
-def load(shelf: Shelf, procedure: str, side: str, patient: str, pose: str | None) -> None:
-    """Make what an attempt needs, which takes some seconds the first time, so that nothing has to wait later."""
-    from sim.app.pictures import scan_image
-    from sim.training.trial import start
-    from sim.ultrasound.placing import probe_pose
-
-    world = shelf.world(procedure, side, patient)
-    shelf.model(patient)
-    laid = probe_pose(world.anatomy, pose or USUAL_POSE, "left" if side == "left" else "right")
-    scan_image(world, start(world), 0.0, pose=laid)

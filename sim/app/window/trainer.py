@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
 import webbrowser
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +17,6 @@ from sim.app.window.screen import Input
 from sim.app.window.talk import Talk
 
 if TYPE_CHECKING:
-    from scenarios.procedure_files import Procedure
-    from sim.app.shelf import Shelf
     from sim.app.window.asks import Message
 
 Pixels = NDArray[np.uint8]
@@ -40,27 +35,16 @@ class Trainer:
 
     Parameters
     ----------
-    shelf : Shelf
-    procedure : Procedure
-    side, patient, mode : str
-        As of `messages.Begin`.
-    debrief : Path or None
-        File that is written at the end; in the working folder, named after the attempt, if None.
-    clock : callable
-        Seconds; monotonic.
+    talk : Talk
+        With the session that is shown.
     """
 
-    def __init__(
-        self, shelf: Shelf, procedure: Procedure, side: str, patient: str, mode: str = "learn", debrief: Path | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
-        self.talk = Talk(shelf, procedure, side, patient, mode, debrief, clock)
-        self.hands, self.clock = Hands(), clock
-        self._title = procedure.title
+    def __init__(self, talk: Talk) -> None:
+        self.talk, self.hands, self.clock = talk, Hands(), talk.clock
         self._composer = Composer(SIZE, 1.0)
         self._closed, self._changed, self._unsized = False, False, False
         self._drag: tuple[str, int, int] | None = None
-        self._began, self._sized, self._second = clock(), clock(), -1
+        self._began, self._sized, self._second = self.clock(), self.clock(), -1
 
     @property
     def closed(self) -> bool:
@@ -190,6 +174,6 @@ class Trainer:
         """Return the picture (height, width, 3) of the window's size."""
         if self.talk.shown is None:
             sheet = Sheet(self._composer.size, self._composer.places.scale)
-            draw_waiting(sheet, self._title, self.clock() - self._began)
+            draw_waiting(sheet, self.talk.title, self.clock() - self._began)
             return sheet.pixels()
         return self._composer.compose(self.talk.shown, self.talk.session.now_s)
