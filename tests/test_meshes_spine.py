@@ -199,6 +199,7 @@ def test_typical_vertebra_matches_the_published_means() -> None:
         assert 53 <= extent(key)[0] <= 62
 
 
+@pytest.mark.slow
 def test_neighbours_do_not_interpenetrate() -> None:
     keys = [k for k in parts() if k not in ("spinal_cord", "clavicle", "scapula")]
     for a, b in combinations(keys, 2):

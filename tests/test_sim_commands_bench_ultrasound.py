@@ -58,6 +58,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("plain")
+@pytest.mark.slow
 def test_three_frames_are_timed_while_the_probe_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     from sim.ultrasound.scanner import Scanner
 
