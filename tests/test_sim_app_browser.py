@@ -55,8 +55,8 @@ def changed(before: list[int], after: list[int]) -> float:
 
 
 def eventually(look: Callable[[], list[int]], good: Callable[[list[int]], bool]) -> list[int]:
-    """Look until what is seen is good, for a machine may be slow to draw; fail after twenty seconds."""
-    until = time.monotonic() + 20
+    """Look until what is seen is good; fail after three minutes, for a region scanned for the first time is built first."""
+    until = time.monotonic() + 180
     while not good(found := look()):
         assert time.monotonic() < until, "the picture does not become what it should"
         time.sleep(0.1)

@@ -249,6 +249,7 @@ def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ten_pages_at_once_keep_apart_and_memory_stays_flat(tmp_path: Path, voxel_cache: Path) -> None:
     """Ten scripted trainees practise side by side; the second half of the time adds no memory worth speaking of."""
+    seconds, pace = float(os.environ.get("INION_SOAK_S", "90")), float(os.environ.get("INION_SOAK_PACE_S", "0"))
 
     async def trainee(web: ClientSession, address: str, number: int, until: float, sizes: list[int]) -> None:
         front = await web.get(address)
@@ -264,9 +265,10 @@ def test_ten_pages_at_once_keep_apart_and_memory_stays_flat(tmp_path: Path, voxe
                 for step in range(30):
                     answer = await line.call([{"do": "acts", "acts": [{"kind": "probe_slide", "along_mm": (-1.0) ** step}]}])
                     assert answer["error"] == "" and answer["state"]["side"] == side
+                    await asyncio.sleep(pace)
                 sizes.append(rss_mb(pid))
 
-    async def all_of_them(address: str, seconds: float) -> list[int]:
+    async def all_of_them(address: str) -> list[int]:
         sizes: list[int] = []
         async with ClientSession() as web:
             until = time.monotonic() + seconds
@@ -275,7 +277,7 @@ def test_ten_pages_at_once_keep_apart_and_memory_stays_flat(tmp_path: Path, voxe
 
     with running(tmp_path) as (program, address):
         pid = program.pid
-        sizes = asyncio.run(all_of_them(address, float(os.environ.get("INION_SOAK_S", "90"))))
+        sizes = asyncio.run(all_of_them(address))
     half = len(sizes) // 2
     assert half >= 5
     assert max(sizes[half:]) - max(sizes[:half]) < 60, sizes

@@ -250,9 +250,11 @@ def screen() -> Iterator[str]:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     read, write = os.pipe()
+    # without -noreset it starts anew, deaf for a moment, whenever its last client leaves: each picture taken is one
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1440x900x24"], pass_fds=[write], stderr=subprocess.DEVNULL
-    )
+        ["Xvfb", "-displayfd", str(write), "-noreset", "-screen", "0", "1440x900x24"],
+        pass_fds=[write], stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     os.close(write)
     with os.fdopen(read) as line:
         number = line.readline().strip()
