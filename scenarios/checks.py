@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scenarios.basics import Place
 from scenarios.faults import KeyPath
-from scenarios.model import Place, Scenario
+from scenarios.model import Scenario
 from scenarios.selection import catalogue, select_one
 
 Fault = tuple[KeyPath, str]

@@ -2,71 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import Field, PrivateAttr, StrictBool, StrictInt, model_validator
 
+from scenarios.basics import (
+    CameraName,
+    Colour,
+    Definition,
+    Direction,
+    FollowGroup,
+    Ident,
+    Length,
+    Name,
+    Part,
+    Pixels,
+    Place,
+    Point,
+    ProcedureName,
+    Share,
+    Side,
+    Sides,
+    Style,
+    Text,
+    Told,
+    one_of,
+)  # fmt: skip
 from scenarios.faults import Origin
+from scenarios.products import Figure, Film, PatientPage, SkinMap
 
 SCHEMA = 1
-
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Length = Annotated[float, Field(strict=True, gt=0, le=5000, allow_inf_nan=False)]
-Coordinate = Annotated[float, Field(strict=True, ge=-5000, le=5000, allow_inf_nan=False)]
-Point = tuple[Coordinate, Coordinate, Coordinate]
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=80)]
-Text = Annotated[str, Field(strict=True, max_length=2000)]
-Colour = Annotated[str, Field(strict=True, pattern=r"^(#[0-9a-fA-F]{6}|[a-z][a-z0-9_]*)$")]
-Told = StrictStr | StrictBool | StrictInt | Number
-Pixels = Annotated[int, Field(strict=True, ge=64, le=7680)]
-Ident = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
-
-Side = Literal["left", "right"]
-Sides = Literal["left", "right", "both"]
-Direction = Literal["left", "right", "anterior", "posterior", "superior", "inferior"]
-CameraName = Literal[
-    "posterior", "anterior", "right", "left", "superior", "inferior", "oblique", "posterior-oblique-right",
-    "posterior-oblique-left", "anterior-oblique", "anterior-oblique-right", "anterior-oblique-left", "posterior-inferior",
-    "posterior-superior",
-]  # fmt: skip
-Style = Literal["atlas", "patient", "dark"]
-ProcedureName = Literal["gon-block-landmark", "gon-block-c2", "gon-block-nuchal-line", "preempt"]
-Definition = Literal["medial_third", "two_by_two", "three_by_one_and_a_half", "nuchal_line_ultrasound", "twenty_two_percent"]
-FollowGroup = Literal["temporalis", "occipitalis", "trapezius"]
-DIRECTIONS: dict[str, Point] = {
-    "left": (-1.0, 0.0, 0.0), "right": (1.0, 0.0, 0.0), "anterior": (0.0, 1.0, 0.0),
-    "posterior": (0.0, -1.0, 0.0), "superior": (0.0, 0.0, 1.0), "inferior": (0.0, 0.0, -1.0),
-}  # fmt: skip
-
-
-class Part(BaseModel):
-    """A table of a scenario: unknown keys are refused, values cannot be changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-PartType = TypeVar("PartType", bound=Part)
-
-
-class Place(Part):
-    """A point of the anatomy: exactly one of landmark, site, structure, curve or point_mm, and an offset."""
-
-    landmark: Name | None = Field(None, description="Named landmark, such as 'inion' (bone) or 'inion_skin'.")
-    site: Name | None = Field(None, description="Injection site of the scenario's procedure, by its id: its point on the skin.")
-    structure: Name | None = Field(None, description="A nerve's or vessel's axis, or the middle of any other structure.")
-    curve: Name | None = Field(None, description="Named curve, such as 'superior_nuchal_line_right'.")
-    point_mm: Point | None = Field(None, description="Right, anterior, superior, mm from the middle of the porions.")
-    along: Share = Field(0.5, description="Share of the length of the curve, or of the axis of the nerve or vessel.")
-    offset_mm: Point = Field((0.0, 0.0, 0.0), description="Added: right, anterior, superior, mm.")
-    on_skin: StrictBool = Field(False, description="Move the point to the nearest point of the skin.")
-
-    @model_validator(mode="after")
-    def _one(self) -> Place:
-        given = [k for k in ("landmark", "site", "structure", "curve", "point_mm") if getattr(self, k) is not None]
-        if len(given) != 1:
-            raise ValueError(f"give exactly one of landmark, site, structure, curve, point_mm; {len(given)} are given.")
-        return self
 
 
 class Source(Part):
@@ -93,6 +58,9 @@ class Show(Part):
     opacity: Share = Field(1.0, description="1 is solid, 0.2 a ghost; 0 hides what an earlier entry showed.")
     highlight: StrictBool = Field(False, description="Brighter, while all else is muted a little.")
     colour: Colour | None = Field(None, description="'#rrggbb' or a name of the style's colours.")
+    behind: Literal["hidden", "dashed"] = Field(
+        "hidden", description="Of nerves and vessels: what lies behind other structures is not seen, or drawn in dashes."
+    )
 
 
 class Cut(Part):
@@ -107,7 +75,7 @@ class Cut(Part):
 
     @model_validator(mode="after")
     def _one(self) -> Cut:
-        return _one_of(self, "remove", "normal")
+        return one_of(self, "remove", "normal")
 
 
 class Window(Part):
@@ -121,7 +89,7 @@ class Window(Part):
 
     @model_validator(mode="after")
     def _one(self) -> Window:
-        return _one_of(self, "radius_mm", "clear")
+        return one_of(self, "radius_mm", "clear")
 
 
 class Procedure(Part):
@@ -171,7 +139,7 @@ class Probe(Part):
     def _placed(self) -> Probe:
         if (self.medial is None) != (self.lateral is None):
             raise ValueError("medial and lateral go together.")
-        return _one_of(self, "pose", "medial")
+        return one_of(self, "pose", "medial")
 
 
 class Ultrasound(Part):
@@ -213,7 +181,7 @@ class View(Part):
     def _one(self) -> View:
         if (self.azimuth_deg is None) != (self.elevation_deg is None):
             raise ValueError("azimuth_deg and elevation_deg go together.")
-        return _one_of(self, "camera", "azimuth_deg")
+        return one_of(self, "camera", "azimuth_deg")
 
 
 class Labels(Part):
@@ -249,7 +217,7 @@ class Line(Part):
 
     @model_validator(mode="after")
     def _one(self) -> Line:
-        return _one_of(self, "curve", "through")
+        return one_of(self, "curve", "through")
 
 
 class LegendRow(Part):
@@ -299,7 +267,12 @@ class Scenario(Part):
     labels: Labels = Field(default_factory=lambda: Labels(), description="Names of structures.")
     label: tuple[Label, ...] = Field((), description="Further names.")
     line: tuple[Line, ...] = Field((), description="Lines.")
+    map: tuple[SkinMap, ...] = Field((), description="Painted regions of the skin.")
     legend: tuple[LegendRow, ...] = Field((), description="Rows of the legend, beside those of the procedure.")
+    transparent: StrictBool = Field(False, description="No paper behind the drawing.")
+    figure: Figure | None = Field(None, description="Several pictures on one page.")
+    film: Film | None = Field(None, description="Of `inion movie`.")
+    page: PatientPage | None = Field(None, description="Of `inion explain`.")
     step: tuple[Step, ...] = Field((), description="Several pictures from one scene.")
 
     _origin: Origin = PrivateAttr(default_factory=lambda: Origin("scenario", "scenario"))
@@ -319,9 +292,3 @@ class Scenario(Part):
         out = self.model_copy()
         out._origin = origin
         return out
-
-
-def _one_of(part: PartType, first: str, second: str) -> PartType:
-    if (getattr(part, first) is None) == (getattr(part, second) is None):
-        raise ValueError(f"give {first} or {second}, one of them and not both.")
-    return part

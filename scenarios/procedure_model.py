@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, model_validator
 
-from scenarios.model import Ident, Length, Name, Part, Text
+from scenarios.basics import Ident, Length, Name, Part, Text
 
 Guidance = Literal["landmark", "ultrasound"]
 Status = Literal["approved", "standard", "off-label", "investigational"]

@@ -14,7 +14,8 @@ from meshes.model import Anatomy
 from meshes.references import short_citations
 from meshes.terms import split_key, terms
 from scenarios import model
-from scenarios.model import DIRECTIONS, CameraName, Scenario
+from scenarios.basics import DIRECTIONS, CameraName, Style
+from scenarios.model import Scenario
 from scenarios.selection import catalogue, select, select_one
 from scenarios.sites import Ground
 from sim.hair import with_hair
@@ -57,7 +58,7 @@ def compose(
         If a view is not known.
     """
     cameras = chosen_views(scenario, views)
-    scene = Scene(scenario, anatomy, check_choice("style", style or scenario.style, ("atlas", "patient", "dark")))
+    scene = Scene(scenario, anatomy, check_choice("style", style or scenario.style, get_args(Style)))
     base = replace(scene.base(), seed=scenario.seed if seed is None else seed)
     if size is not None:
         base = replace(base, width_px=size[0], height_px=size[1])

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from meshes._check import unknown
 from meshes.curves import point_at
 from meshes.model import Anatomy, Structure
-from scenarios.model import Place
+from scenarios.basics import Place
 from scenarios.selection import select_one
 from scenarios.sites import Ground
 from sim.picture import Point

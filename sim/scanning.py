@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios import model
+from scenarios.basics import DIRECTIONS
 from sim.picture import Inset, Probe
 from sim.places import Places, apart, as_point, unit
 from sim.ultrasound.placing import probe_pose
@@ -34,7 +35,7 @@ def probe_on_skin(request: model.Probe, places: Places, side: str = "right") -> 
     along = unit(lateral - medial)
     outward = unit(places.on_skin(middle) - middle)
     if request.outward is not None:
-        outward = np.array(model.DIRECTIONS[request.outward])
+        outward = np.array(DIRECTIONS[request.outward])
     centre = places.skin_along(middle, outward)
     across = unit(np.cross(along, outward))
     normal = places.skin_normal(centre)

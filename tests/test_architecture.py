@@ -49,7 +49,8 @@ meshes.healing meshes.build meshes.compare
 meshes.reference_adult meshes.person_fit meshes.contacts
 meshes.compiled meshes.volume meshes.splat meshes.volume_build meshes.volume_store meshes.strands
 
-scenarios scenarios.locate scenarios.faults scenarios.model scenarios.schema scenarios.selection scenarios.wording
+scenarios scenarios.locate scenarios.faults scenarios.basics scenarios.products
+scenarios.model scenarios.schema scenarios.selection scenarios.wording
 scenarios.checks scenarios.loader
 scenarios.sites scenarios.rules scenarios.occipital scenarios.population_checks scenarios.site_checks scenarios.preempt
 scenarios.validate

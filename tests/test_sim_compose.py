@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 
 from meshes.model import Anatomy
+from scenarios.basics import CameraName, Definition, Style
 from scenarios.faults import ScenarioError
 from scenarios.loader import list_scenarios, load_scenario, parse_scenario
-from scenarios.model import CameraName, Definition, Style
 from scenarios.sites import read_table
 from sim.cameras import camera_names
 from sim.compose import compose, missing_structures

@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import get_args
 
+from scenarios.basics import CameraName
 from scenarios.loader import list_scenarios, load_scenario
-from scenarios.model import CameraName, Scenario
+from scenarios.model import Scenario
 from sim.commands.faults import BadInput, cannot
 from sim.commands.sizes import parse_size
 from sim.compose import chosen_views
