@@ -44,6 +44,7 @@ def test_moves_without_a_time_follow_by_a_second() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"move": [{"kind": "probe_pose", "name": "c2-obliqe", "side": "left"}]}, "Did you mean 'c2-oblique'"),
         ({"schema": 2}, "schema"), ({"side": "up"}, "side"), ({"patient": "child"}, "patient"), ({"move": []}, "move"),
         ({"moves": []}, "move"), ({"move": [{"kind": "fly"}]}, "move 1"), ({"move": [{"kind": "inject"}]}, "ml"),
         ({"move": [{"kind": "finish", "at_s": 5}, {"kind": "finish", "at_s": 4}]}, "before"), ({"move": [3]}, "move 1"),

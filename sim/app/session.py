@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 SIZE = (720, 540)
+GLANCED = ("procedure", "side", "mode", "last", "attempt", "step")
 # What a trainee feels, sees or does without looking inside; an examination tells nothing else.
 FELT = (
     "side_chosen", "confirmed", "step", "palpated", "probe_placed", "probe_moved", "probe_lifted", "knob", "needle_placed",
@@ -114,8 +115,7 @@ class Session:
         return self._offset + self.clock() - self._began
 
     def _do(self, message: m.AnyMessage) -> dict[str, Any] | None:
-        handler = HANDLERS[message.do]
-        return handler(self, message)
+        return HANDLERS[message.do](self, message)
 
     # Beginning and ending
 
@@ -341,11 +341,12 @@ class Session:
     def glance(self) -> dict[str, Any]:
         """Return what an instructor sees of this page in a list."""
         if self.world is None:
-            return {"phase": self.phase, "procedure": "", "side": "", "mode": "", "clock_s": 0.0, "last": ""}
-        texts = [e.text for e in self.events if e.text]
+            return {"phase": self.phase, "clock_s": 0.0} | dict.fromkeys(GLANCED, "")
+        p = self.world.procedure
         return {
-            "phase": self.phase, "procedure": self.world.procedure.key, "side": self.world.side, "mode": self.mode,
-            "clock_s": round(self.now_s, 1), "last": texts[-1] if texts else "",
+            "phase": self.phase, "procedure": p.key, "side": self.world.side, "mode": self.mode, "attempt": self.attempt or "",
+            "clock_s": round(self.now_s, 1), "last": next((e.text for e in reversed(self.events) if e.text), ""),
+            "step": next((s.text for s in p.steps if s.id == self.state.step), ""),
         }  # fmt: skip
 
     def both_pictures(self) -> bytes:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from meshes._check import unknown
+from meshes._check import check_choice, unknown
 from sim.training.actions import AnyAction, action_from, told
+from sim.ultrasound.pose_rules import named_poses
 
 SCHEMA = 1
 KEYS = ("schema", "procedure", "side", "patient", "move")
@@ -87,6 +88,8 @@ def _timed(rows: list[Any], name: str) -> list[AnyAction]:
             raise ValueError(f"{name}: move {number} is no table.")
         try:
             action = action_from({"at_s": now + 1.0 if actions else 0.0, **row})
+            if action.kind == "probe_pose":
+                check_choice("name", action.name, named_poses())
         except ValueError as error:
             raise ValueError(f"{name}: move {number}: {error}") from None
         if action.at_s < now:

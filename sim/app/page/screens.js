@@ -168,7 +168,8 @@ async function drawScan(bytes) {
   const w = r.width_mm * scale, h = r.depth_mm * scale, x = Math.round((W - left - right - w) / 2 + left), y = Math.round(head);
   c.drawImage(bitmap, x, y, w, h); bitmap.close();
   c.textAlign = 'left'; c.fillText(r.ends[0], x, head / 2); c.textAlign = 'right'; c.fillText(r.ends[1], x + w, head / 2);
-  c.fillStyle = '#f2a900'; c.beginPath(); c.arc(r.marker === 'left' ? x + 26 * dpr : x + w - 26 * dpr, head / 2, 5 * dpr, 0, 7); c.fill();
+  const beside = c.measureText(r.ends[r.marker === 'left' ? 0 : 1]).width + 12 * dpr;
+  c.fillStyle = '#f2a900'; c.beginPath(); c.arc(r.marker === 'left' ? x + beside : x + w - beside, head / 2, 5 * dpr, 0, 7); c.fill();
   c.strokeStyle = '#8fa3b5'; c.fillStyle = '#c9d6e2'; c.textAlign = 'left'; c.lineWidth = dpr; c.beginPath();
   for (let d = 0; d <= r.depth_mm + 0.01; d += 5) { const at = y + d * scale; c.moveTo(x + w + 3 * dpr, at); c.lineTo(x + w + (d % 10 ? 6 : 10) * dpr, at); if (d % 10 === 0 && d > 0) c.fillText(`${d / 10}`, x + w + 14 * dpr, at); }
   c.stroke(); c.fillText('cm', x + w + 14 * dpr, y + 2 * dpr);

@@ -62,7 +62,7 @@ def _draw_ends(sheet: Sheet, y: float, x0: int, x1: int, about: Mapping[str, Any
     """Name both ends, and dot the one that the probe's marker stands at."""
     sheet.text(x0, y, about["ends"][0], ink=NIGHT_INK)
     sheet.text(x1, y, about["ends"][1], ink=NIGHT_INK, anchor="rm")
-    away = sheet.px(28)
+    away = sheet.width_of(about["ends"][0 if about["marker"] == "left" else 1]) + sheet.px(12)
     sheet.dot(x0 + away if about["marker"] == "left" else x1 - away, y, 5, MARKED)
 
 
