@@ -26,6 +26,13 @@ def groups() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
+def procedure_names() -> tuple[str, ...]:
+    """Return the keys of the shipped procedure files, sorted, without reading the files."""
+    folder = files("scenarios") / "data" / "procedures"
+    return tuple(sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")))
+
+
+@cache
 def catalogue() -> tuple[str, ...]:
     """Return every key that an anatomy may hold, with its side."""
     return tuple(k for t in terms().values() for k in ([f"{t.key}_{s}" for s in SIDES] if t.paired else [t.key]))

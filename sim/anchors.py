@@ -41,7 +41,9 @@ def anchors_of(
             found.setdefault(piece.key, []).append(piece)
     result = {}
     for key, group in found.items():
-        point = _anchor(group, view, drawing, avoid_px, radius_px)
+        faces = [piece for piece in group if piece.material == "face"]
+        point = _anchor(faces, view, drawing, avoid_px, radius_px) if faces else None
+        point = point or _anchor(group, view, drawing, avoid_px, radius_px)
         if point is not None:
             result[key] = point
     return result

@@ -27,6 +27,7 @@ MATERIALS = {
     "bone": (0.06, 12.0),
     "muscle": (0.13, 18.0),
     "soft": (0.05, 12.0),
+    "face": (0.03, 12.0),
     "nerve": (0.28, 26.0),
     "skin": (0.06, 10.0),
     "mark": (0.22, 30.0),
@@ -47,7 +48,7 @@ class Drawing:
     Parameters
     ----------
     pixels : (height, width, 3) uint8 array
-        Row 0 at the top.
+        Row 0 at the top. Without paper (height, width, 4): opacity last, colours multiplied by it.
     depth_mm : (height, width) float32 array
         Height of the nearest solid surface above the plane of the focus, toward the camera; -inf where there is none.
     """
@@ -56,8 +57,8 @@ class Drawing:
     depth_mm: NDArray[np.float32]
 
 
-def draw(layers: Sequence[Layer], view: View, theme: Theme, *, seed: int = 0) -> Drawing:
-    """Render layers over the paper of the style.
+def draw(layers: Sequence[Layer], view: View, theme: Theme, *, seed: int = 0, paper: bool = True) -> Drawing:
+    """Render layers over the paper of the style, or over nothing.
 
     Raises
     ------
@@ -65,21 +66,21 @@ def draw(layers: Sequence[Layer], view: View, theme: Theme, *, seed: int = 0) ->
         If the machine has no working OpenGL.
     """
     with hushed():
-        window, renderer = _window(theme)
+        window, renderer = _window(theme, paper=paper)
         for layer in layers:
             renderer.AddActor(_actor(layer, seed))
         try:
-            return _tiles(window, renderer, view)
+            return _tiles(window, renderer, view, 3 if paper else 4)
         finally:
             renderer.RemoveAllViewProps()
             window.Finalize()
 
 
-def _tiles(window: vtkRenderWindow, renderer: vtkRenderer, view: View) -> Drawing:
+def _tiles(window: vtkRenderWindow, renderer: vtkRenderer, view: View, channels: int) -> Drawing:
     """The picture, rendered in as many equal tiles as the size needs."""
     columns, rows = (math.ceil(n * OVERSAMPLING / MOST_TILE_PX) for n in (view.width_px, view.height_px))
     width, height = math.ceil(view.width_px / columns), math.ceil(view.height_px / rows)
-    pixels = np.zeros((rows * height, columns * width, 3), dtype=np.uint8)
+    pixels = np.zeros((rows * height, columns * width, channels), dtype=np.uint8)
     depth = np.zeros((rows * height, columns * width), dtype=np.float32)
     window.SetSize(width * OVERSAMPLING, height * OVERSAMPLING)
     for row in range(rows):
@@ -87,7 +88,7 @@ def _tiles(window: vtkRenderWindow, renderer: vtkRenderer, view: View) -> Drawin
             x, y = column * width, row * height
             _aim(renderer, view, x + width / 2, y + height / 2, height)
             window.Render()
-            pixels[y : y + height, x : x + width] = _read_pixels(window)
+            pixels[y : y + height, x : x + width] = _read_pixels(window, channels)
             depth[y : y + height, x : x + width] = _read_depth(window, renderer)
     return Drawing(pixels[: view.height_px, : view.width_px], depth[: view.height_px, : view.width_px])
 
@@ -106,14 +107,15 @@ def _aim(renderer: vtkRenderer, view: View, x_px: float, y_px: float, height_px:
     renderer.ResetCameraClippingRange()
 
 
-def _read_pixels(window: vtkRenderWindow) -> Pixels:
+def _read_pixels(window: vtkRenderWindow, channels: int) -> Pixels:
     """The rendered tile, averaged down."""
     from vtkmodules.util.numpy_support import vtk_to_numpy
     from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 
     data, (width, height) = vtkUnsignedCharArray(), window.GetSize()
-    window.GetPixelData(0, 0, width - 1, height - 1, 0, data, 0)
-    pixels = vtk_to_numpy(data).reshape(height, width, 3)[::-1]
+    read = window.GetPixelData if channels == 3 else window.GetRGBACharPixelData
+    read(0, 0, width - 1, height - 1, 0, data, 0)
+    pixels = vtk_to_numpy(data).reshape(height, width, channels)[::-1]
     total = sum(pixels[i::2, j::2].astype(np.uint16) for i in range(2) for j in range(2))
     return np.asarray((np.asarray(total) + 2) // 4, dtype=np.uint8)
 
@@ -132,13 +134,14 @@ def _read_depth(window: vtkRenderWindow, renderer: vtkRenderer) -> NDArray[np.fl
     return np.asarray(np.where(z >= 1.0, -np.inf, height_mm), dtype=np.float32)
 
 
-def _window(theme: Theme) -> tuple[vtkRenderWindow, vtkRenderer]:
-    """An off-screen window with paper and three lights that move with the camera."""
+def _window(theme: Theme, *, paper: bool) -> tuple[vtkRenderWindow, vtkRenderer]:
+    """An off-screen window with paper or without, and three lights that move with the camera."""
     import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  (registers the OpenGL classes)
     from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer, vtkRenderWindow
 
     renderer = vtkRenderer()
-    renderer.SetBackground(*theme.paper)
+    renderer.SetBackground(*(theme.paper if paper else (0.0, 0.0, 0.0)))
+    renderer.SetBackgroundAlpha(1.0 if paper else 0.0)
     renderer.AutomaticLightCreationOff()
     for name, (direction, colour) in LAMPS.items():
         lamp = vtkLight()
@@ -152,6 +155,7 @@ def _window(theme: Theme) -> tuple[vtkRenderWindow, vtkRenderer]:
     window.SetShowWindow(False)
     window.SetOffScreenRendering(1)
     window.SetMultiSamples(0)
+    window.SetAlphaBitPlanes(0 if paper else 1)
     window.AddRenderer(renderer)
     return window, renderer
 

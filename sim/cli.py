@@ -12,6 +12,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
+from sim.commands.product_options import STYLES, batch_options, explain_options, movie_options, render_options
 from sim.commands.training_options import seed, serve_options, train_options, view_options
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 COMMANDS = {
     "render": "make the pictures of scenarios",
+    "movie": "make a film of a scenario",
+    "explain": "make the page, or the handout, that explains a scenario to a patient",
+    "batch": "make pictures, ultrasound images and labels in bulk, from a plan",
     "list": "name scenarios, structures, groups, sites, views or styles",
     "scan": "make an ultrasound image or clip of a pose of the probe",
     "serve": "train in the browser: probe, needle, ultrasound, debrief",
@@ -33,7 +37,7 @@ COMMANDS = {
 }
 LISTS = (
     "scenarios", "structures", "groups", "sites", "views", "styles", "poses", "probes", "procedures", "metrics", "attempts",
-    "trainees",
+    "trainees", "maps",
 )  # fmt: skip
 MODULES = {"list": "listing"}
 CHOICE = re.compile(r"argument (?P<name>\S+): invalid choice: '(?P<value>.*)' \(choose from (?P<allowed>.*)\)", re.DOTALL)
@@ -62,6 +66,9 @@ SIGNED = (
     "--width",
     "--diameter",
     "--port",
+    "--seconds",
+    "--workers",
+    "--limit",
 )  # options whose value may be typed with a sign
 ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
 
@@ -195,13 +202,17 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     made = {
         n: group.add_parser(n, help=text, description=f"{text.capitalize()}.", allow_abbrev=False) for n, text in COMMANDS.items()
     }
-    _render_options(made["render"])
+    render_options(made["render"])
+    movie_options(made["movie"])
+    explain_options(made["explain"])
+    batch_options(made["batch"])
     _sheet_options(made["sheets"])
     _scan_options(made["scan"])
     serve_options(made["serve"])
     train_options(made["train"])
     view_options(made["view"])
     made["list"].add_argument("what", nargs="?", default="scenarios", choices=LISTS, help="what is named")
+    made["list"].add_argument("--records", metavar="FILE", help="attempts and trainees: where they are recorded")
     made["validate"].add_argument("--model", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
     made["validate"].add_argument(
         "--reference", metavar="DIR", help="bend the model to a real adult's landmarks and compare it with his surfaces in DIR"
@@ -214,6 +225,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     made["build"].add_argument("-o", "--out", metavar="FILE", help="where the model goes; by default the shipped one is replaced")
     runs = "make the scripted runs anew from which the pass marks come, of these procedures or all"
     made["build"].add_argument("--reference-runs", nargs="*", metavar="PROCEDURE", help=runs)
+    made["build"].add_argument("--gallery", metavar="DIR", help="write the gallery of the documentation into this folder instead")
     made["build"].add_argument("--check", action="store_true", help="compare with the shipped model; exit 1 if it differs")
     made["bench"].add_argument("what", choices=["render", "patient", "ultrasound", "app"], help="what is measured")
     made["bench"].add_argument("--scenario", default="gon-path", metavar="NAME", help="scenario that is rendered")
@@ -224,22 +236,9 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     made["bench"].add_argument("--part", action="append", choices=parts, help="ultrasound: only this part; may be repeated")
     for name, each in made.items():
         each.add_argument("--json", action="store_true", help="answer for a program")
-        if name in ("render", "sheets", "build", "scan"):
+        if name in ("render", "sheets", "build", "scan", "movie", "explain", "batch"):
             each.add_argument("-q", "--quiet", action="store_true", help="no progress")
     return parser, made
-
-
-def _render_options(parser: Parser) -> None:
-    parser.add_argument(
-        "scenarios", nargs="+", metavar="NAME|FILE", help="a name of `inion list`, a scenario file (.toml), or 'all'"
-    )
-    parser.add_argument("-o", "--out", default="out", metavar="DIR", help="folder of the pictures (default: out)")
-    view = "a view of the scenario, a camera of `inion list views`, or 'all'; may be repeated"
-    parser.add_argument("--view", action="append", default=[], metavar="VIEW", help=view)
-    parser.add_argument("--size", metavar="WxH", help="pixels, 64x64 to 7680x7680, in place of the scenario's")
-    parser.add_argument("--style", choices=["atlas", "patient", "dark"], help="in place of the scenario's")
-    parser.add_argument("--seed", type=seed, metavar="N", help="of all that is random, in place of the scenario's")
-    parser.add_argument("--check", action="store_true", help="only check the scenarios, write nothing")
 
 
 def _sheet_options(parser: Parser) -> None:
@@ -248,7 +247,7 @@ def _sheet_options(parser: Parser) -> None:
     parser.add_argument("--reference", metavar="DIR", help="folder of the reference anatomy, drawn below from the same cameras")
     parser.add_argument("--layer", action="append", default=[], metavar="LAYER", help="only this layer; may be repeated")
     parser.add_argument("--size", metavar="WxH", help="pixels of one view, 64x64 to 1600x1600 (default: 760x760)")
-    parser.add_argument("--style", default="atlas", choices=["atlas", "patient", "dark"], help="of the pictures (default: atlas)")
+    parser.add_argument("--style", default="atlas", choices=STYLES, help="of the pictures (default: atlas)")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of all that is random")
 
 

@@ -18,14 +18,14 @@ from scenarios.basics import DIRECTIONS, CameraName, Style
 from scenarios.model import Scenario
 from scenarios.selection import catalogue, select, select_one
 from scenarios.sites import Ground
+from scenarios.skin_maps import skin_map
 from sim.hair import with_hair
 from sim.picture import Camera, Cut, Inset, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
 from sim.places import Places, apart, as_point, unit
-from sim.procedures import Marked, free_needle, landmark_sites, marked, site_needle
+from sim.procedures import Marked, aimed_at, by_ultrasound, free_needle, marked, site_needles, told
 from sim.scanning import in_plane, inset_of, probe_on_skin
+from sim.skin_paint import with_maps
 from sim.theme import load_theme
-
-NERVE = "greater_occipital_nerve"
 
 
 def compose(
@@ -66,7 +66,8 @@ def compose(
     for view in cameras:
         seen = scene.seen_from(view, base, first=view is scenario.view[0])
         out += [seen] if not scenario.step else scene.stepped(seen)
-    return [with_hair(p, anatomy.structures, eyebrows=scenario.eyebrows, hair=scenario.hair) for p in out]
+    out = [with_hair(p, anatomy.structures, eyebrows=scenario.eyebrows, hair=scenario.hair) for p in out]
+    return [scene.painted(p) for p in out]
 
 
 def chosen_views(scenario: Scenario, names: Sequence[str]) -> list[model.View]:
@@ -91,7 +92,7 @@ class Scene:
         self.scenario, self.anatomy, self.style, self.origin = scenario, anatomy, style, scenario.origin
         ground = Ground(anatomy)
         with self.origin.at("procedure"):
-            self.marked: Marked = marked(scenario.procedure, ground)
+            self.marked: Marked = marked(scenario.procedure, ground, plain=scenario.labels.plain or load_theme(style).plain)
         self.places = Places(ground, self.marked.points)
 
     def base(self) -> Picture:
@@ -134,6 +135,20 @@ class Scene:
             labels=(*(x for x in base.labels if x.key not in hidden), *names),
         )  # fmt: skip
 
+    def painted(self, picture: Picture) -> Picture:
+        """Return a picture with the regions of skin that the scenario paints."""
+        theme = load_theme(self.style)
+        for i, row in enumerate(self.scenario.map):
+            with self.origin.at("map", i, "region"):
+                skin_map(row.region)
+            with self.origin.at("map", i, "colour"):
+                theme.colour(row.colour or "skin")
+        with self.origin.at("map"):
+            sources = short_citations(s for row in self.scenario.map for s in skin_map(row.region).sources)
+            plain = self.scenario.labels.plain or theme.plain
+            drawn = with_maps(picture, self.scenario.map, self.anatomy, plain=plain)
+        return replace(drawn, sources=tuple(dict.fromkeys((*drawn.sources, *sources)))) if drawn.maps else drawn
+
     def stepped(self, picture: Picture) -> list[Picture]:
         """Return one picture for each step, with what the steps so far take away."""
         out, gone = [], set[str]()
@@ -166,7 +181,7 @@ class Scene:
                 with self.origin.at("show", i, "colour"):
                     theme.colour(row.colour)
             for key in self._keys(row.structures, ("show", i, "structures"), side=row.side):
-                found[key] = Shown(key, row.opacity, row.highlight, row.colour)
+                found[key] = Shown(key, row.opacity, row.highlight, row.colour, row.behind)
         out = tuple(x for x in found.values() if x.opacity > 0)
         if found and not out:
             raise self.origin.error(("show",), "nothing is shown: the opacity of everything is 0.")
@@ -244,23 +259,23 @@ class Scene:
         if probe is None or self.scenario.ultrasound is None:
             return None
         with self.origin.at("ultrasound"):
-            return inset_of(self.scenario, probe, self.places, self._side(), f"{NERVE}_{self._side()}")
+            return inset_of(self.scenario, probe, self.places, self._side(), aimed_at(self.scenario.procedure, self._side()))
 
     def _needles(self, probe: Probe | None) -> tuple[Needle, ...]:
         request, procedure = self.scenario.needle, self.scenario.procedure
         if request is None:
             return ()
-        name = procedure.name if procedure else ""
         with self.origin.at("needle"):
             if request.entry is not None and request.tip is not None:
                 entry, tip = apart("entry and tip", [self.places.point(p) for p in (request.entry, request.tip)])
-                return (free_needle(entry, tip, request, name),)
-            if procedure is not None and name == "gon-block-landmark":
-                return tuple(site_needle(site, request) for site in landmark_sites(procedure, self.places.ground))
-            if probe is not None and procedure is not None:
-                entry, tip = in_plane(probe, self._axis(f"{NERVE}_{self._side()}"), self.places, request.end)
-                return (free_needle(entry, tip, request, name),)
-            raise ValueError("give entry and tip, or a procedure with a site or a probe.")
+                return (free_needle(entry, tip, request, procedure),)
+            if procedure is None:
+                raise ValueError("give entry and tip, or a procedure with a site or a probe.")
+            if not by_ultrasound(procedure):
+                return site_needles(procedure, self.places.ground, request)
+            own = probe or probe_on_skin(model.Probe(pose=told(procedure).pose), self.places, self._side())
+            entry, tip = in_plane(own, self._axis(aimed_at(procedure, self._side())), self.places, request.end)
+            return (free_needle(entry, tip, request, procedure),)
 
     def _axis(self, key: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         line = self.anatomy[key].centerline

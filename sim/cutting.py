@@ -10,6 +10,9 @@ from meshes.model import SurfaceMesh
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+INNER_MM2, FEWEST_INNER, MOST_INNER = 1.5, 24, 4000
+PLASTIC = (0.7548776662466927, 0.5698402909980532)
+
 
 def clip(mesh: SurfaceMesh, distance: Array) -> tuple[SurfaceMesh, Array]:
     """Return the part of a surface where `distance` (n,) is negative, and its rim as segments (k, 2, 3).
@@ -45,7 +48,10 @@ def plane_distance(points_mm: Array, point_mm: Array, normal: Array) -> Array:
 
 
 def cap(segments_mm: Array, normal: Array) -> SurfaceMesh | None:
-    """Return a flat face over the rim (k, 2, 3) of a plane cut, with `normal`; None where the rim does not close."""
+    """Return a flat face over the rim (k, 2, 3) of a plane cut, with `normal`; None where the rim does not close.
+
+    Its triangles join points of the rim; further vertices lie evenly within, so that a label finds its middle.
+    """
     from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
     from vtkmodules.vtkCommonCore import vtkPoints
     from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
@@ -75,7 +81,24 @@ def cap(segments_mm: Array, normal: Array) -> SurfaceMesh | None:
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     wrong = np.cross(b - a, c - a) @ normal < 0
     faces[wrong] = faces[wrong][:, ::-1]
+    vertices = np.concatenate([vertices, spread_points(vertices, faces, INNER_MM2)])
     return SurfaceMesh(vertices, faces, np.tile(normal / np.linalg.norm(normal), (len(vertices), 1)))
+
+
+def spread_points(vertices: Array, faces: Ints, each_mm2: float) -> Array:
+    """Return points (n, 3) spread evenly over triangles, one for each `each_mm2`, at least 24 and at most 4000.
+
+    They follow the sequence of the plastic number, the same each time.
+    """
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+    edges = np.concatenate([[0.0], np.cumsum(area)])
+    count = int(np.clip(edges[-1] / each_mm2, FEWEST_INNER, MOST_INNER))
+    at = (np.arange(count) + 0.5) / count * edges[-1]
+    row = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, len(faces) - 1)
+    u, v = ((np.arange(1, count + 1) * step) % 1.0 for step in PLASTIC)
+    u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
+    return np.asarray(a[row] + u[:, None] * (b - a)[row] + v[:, None] * (c - a)[row])
 
 
 def _lead(faces: Ints, mask: NDArray[np.bool_]) -> Ints:

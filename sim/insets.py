@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from meshes.model import Anatomy
 from sim.picture import Inset, Picture
 from sim.scans import ends_of
-from sim.theme import Theme
 from sim.ultrasound.aiming import aimed_image
 from sim.ultrasound.doppler import DopplerSettings
 from sim.ultrasound.image import BModeImage
 from sim.ultrasound.poses import ProbePose
 from sim.ultrasound.scanner import Scanner
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from sim.vector_plate import Raster, Words
 
 PANEL_SHARE = 0.45  # of the picture's width
 MARGIN_SHARE = 0.02
@@ -39,11 +34,9 @@ def without_panel(picture: Picture) -> Picture:
     return replace(picture, width_px=picture.width_px - panel_px(picture), inset=None)
 
 
-def beside(drawn: Image, anatomy: Anatomy, picture: Picture, theme: Theme) -> Image:
-    """Return the drawing of `without_panel(picture)` with the ultrasound image at its right."""
-    from PIL import Image as Images
-
-    from sim.ultrasound.screen import screen
+def panel(anatomy: Anatomy, picture: Picture) -> tuple[Raster, tuple[Words, ...]]:
+    """Return the ultrasound image at the right of `without_panel(picture)`, and what is written on it."""
+    from sim.ultrasound.screen import compose_screen
     from sim.ultrasound.screen_layout import lay_out_screen
 
     assert picture.inset is not None
@@ -51,21 +44,13 @@ def beside(drawn: Image, anatomy: Anatomy, picture: Picture, theme: Theme) -> Im
     shown = insonated(anatomy, picture.inset)
     wanted = int(np.clip(wide - margin, LEAST_PX, MOST_PX))
     room, ends = picture.height_px - 2 * margin, ends_of(shown)
-    high = lay_out_screen(shown, wanted, ends).height
-    panel = screen(
-        shown,
-        overlay=picture.inset.overlay,
-        ends=ends,
-        width_px=wanted if high <= room else max(LEAST_PX, int(wanted * room / high)),
-    )
-    paper: NDArray[np.uint8] = np.empty((picture.height_px, picture.width_px, 3), dtype=np.uint8)
-    paper[...] = np.round(theme.paper * 255)
-    out = Images.fromarray(paper)
-    out.paste(drawn, (0, 0))
-    out.paste(
-        panel, (picture.width_px - wide + (wide - margin - panel.width) // 2, max((picture.height_px - panel.height) // 2, 0))
-    )
-    return out
+    while wanted > LEAST_PX and (high := lay_out_screen(shown, wanted, ends).height) > room:
+        wanted = max(LEAST_PX, min(int(wanted * room / high), wanted - 1))  # its furniture does not shrink with it
+    made = compose_screen(shown, overlay=picture.inset.overlay, ends=ends, width_px=wanted, lettered=False)
+    x = picture.width_px - wide + (wide - margin - made.image.width) // 2
+    y = max((picture.height_px - made.image.height) // 2, 0)
+    words = tuple(replace(w, x=w.x + x, y=w.y + y) for w in made.words)
+    return Raster(np.array(made.image), x, y, "ultrasound image"), words
 
 
 def insonated(anatomy: Anatomy, inset: Inset) -> BModeImage:

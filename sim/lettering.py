@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,3 +72,19 @@ def _pieces(word: str, size_px: int, width_px: float, bold: bool) -> list[str]:
     while keep > 1 and text_width(word[:keep] + "-", size_px, bold=bold) > width_px:
         keep -= 1
     return [word[:keep] + "-", *_pieces(word[keep:], size_px, width_px, bold)]
+
+
+def baseline(middle: float, size_px: int, *, bold: bool = False) -> float:
+    """Return the height of the letters' feet where Pillow puts them, to half a pixel, for a line about `middle`; y down."""
+    from PIL import ImageFont
+
+    face = font(size_px, bold)
+    if not isinstance(face, ImageFont.FreeTypeFont):
+        return middle + 0.36 * size_px
+    ascent, descent = face.getmetrics()
+    return middle + math.ceil((ascent - descent) / 2)
+
+
+def left_end(x: float, width: float, anchor: str) -> float:
+    """Return the x at which a line of text begins whose left end, middle or right end ('lm', 'mm', 'rm') is at `x`."""
+    return x - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]] * width

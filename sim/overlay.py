@@ -3,71 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sim import ink
 from sim.cameras import AXES, WORDS, View, edge_marks, scale_bar_mm
+from sim.hidden_paths import RIM_OPACITY, RIM_PX, Course
 from sim.labels import Column, Place, Request, apart, arrange, beside, fits, keep_most
-from sim.lettering import font, line_height, text_width, wrapped
+from sim.lettering import line_height, text_width, wrapped
 from sim.page import Box, Page
 from sim.picture import Label, LegendItem, Marker, Picture
 from sim.theme import Theme
+from sim.vector_plate import Bar, Disc, Raster, Shape, Stroke, draw_shape, letter
+from sim.vector_plate import Words as Words
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
+Pair = tuple[float, float]
 
 LEAST_LABEL_PX = 8
 LEAST_LABEL_SHARE = 0.62
 LABEL_GAP = 0.35
+SIGN_EM = 1.7  # from the left of a legend's sign to its text
 MARKER_RADIUS = 13.0
 FACES_AWAY = 0.3
 UNITS_HEIGHT = 0.95
-
-
-@dataclass(frozen=True)
-class Words:
-    """One line of text that is still to be drawn: its left middle, size, weight, colour and place along x."""
-
-    text: str
-    x: float
-    y: float
-    size: int
-    colour: Array
-    bold: bool = False
-    anchor: str = "lm"
-    halo: bool = False
+SOLID = 250  # opacity, of 255, from which a drawing counts as paper for the rim of a line
 
 
 class Sheet:
-    """The picture while it is written on: smooth shapes go down at once, text at the end."""
+    """The picture while it is written on: shapes go down at once and are noted, text is drawn at the end.
 
-    def __init__(self, pixels: Pixels, theme: Theme, page: Page) -> None:
-        self.pixels = pixels
+    Without pixels it only takes notes, from which `sim.vector_plate` makes a picture of any kind. `ground` is the drawing of
+    a picture without paper: rims in the colour of paper are kept to where it is solid.
+    """
+
+    def __init__(self, pixels: Pixels | None, theme: Theme, page: Page, *, ground: Raster | None = None) -> None:
+        self.pixels = np.empty((0, 0, 3), dtype=np.uint8) if pixels is None else pixels
+        self.ground = ground
         self.theme = theme
         self.page = page
         self.words: list[Words] = []
+        self.shapes: list[Shape] = []
 
     def write(self, text: str, x: float, y: float, size: int, colour: Array | None = None, **style: bool | str) -> None:
         """Put down one line of text; `y` is its middle."""
         words = Words(text, x, y, size, self.theme.ink if colour is None else colour)
         self.words.append(replace(words, **style))  # type: ignore[arg-type]
 
+    def line(self, points: ArrayLike, width: float, colour: Array, *, opacity: float = 1.0) -> None:
+        """Draw a line through points (n, 2)."""
+        self._put(Stroke(np.asarray(points, dtype=np.float64), float(width), colour, opacity))
+
+    def disc(self, centre: ArrayLike, radius: float, colour: Array, *, opacity: float = 1.0) -> None:
+        """Draw a filled disc."""
+        self._put(Disc(np.asarray(centre, dtype=np.float64), float(radius), colour, opacity))
+
+    def bar(self, x0: float, y0: float, x1: float, y1: float, colour: Array) -> None:
+        """Fill a rectangle."""
+        self._put(Bar(x0, y0, x1, y1, colour))
+
+    def arrow(self, start: ArrayLike, end: ArrayLike, width: float, colour: Array) -> None:
+        """Draw a line with an open head at its end."""
+        for stroke in ink.arrow_strokes(start, end, width):
+            self.line(stroke, width, colour)
+
     def letter(self, draw: ImageDraw) -> None:
         """Draw all text."""
-        for w in self.words:
-            rgb = tuple(int(v) for v in np.round(w.colour * 255))
-            rim = tuple(int(v) for v in np.round(self.theme.halo * 255))
-            stroke = max(1, round(0.14 * w.size)) if w.halo else 0
-            draw.text(
-                (w.x, w.y), w.text, font=font(w.size, w.bold), fill=rgb, anchor=w.anchor, stroke_width=stroke, stroke_fill=rim
-            )
+        letter(draw, self.words, self.theme.halo)
+
+    def _put(self, shape: Shape) -> None:
+        self.shapes.append(shape)
+        draw_shape(self.pixels, shape)
+
+
+def write_courses(sheet: Sheet, courses: Sequence[Course]) -> None:
+    """Draw the hidden courses of nerves and vessels in dashes, each with a thin dark edge."""
+    corner = np.array([sheet.page.drawing.x0, sheet.page.drawing.y0], dtype=np.float64)
+    for course in courses:
+        edge = course.width_px + 2 * max(0.6, RIM_PX * sheet.page.unit)
+        for dash in course.dashes:
+            sheet.line(dash + corner, edge, course.rim, opacity=RIM_OPACITY)
+        for dash in course.dashes:
+            sheet.line(dash + corner, course.width_px, course.colour)
 
 
 def write_title_and_caption(sheet: Sheet) -> None:
@@ -80,7 +104,7 @@ def write_title_and_caption(sheet: Sheet) -> None:
     top = page.caption.y1 - len(page.caption_lines) * step
     if page.caption_lines:
         rule = max(1, round(1.2 * page.unit))
-        ink.rectangle(sheet.pixels, page.caption.x0, top - step // 3, page.caption.x1, top - step // 3 + rule, theme.rule)
+        sheet.bar(page.caption.x0, top - step // 3, page.caption.x1, top - step // 3 + rule, theme.rule)
     for i, text in enumerate(page.caption_lines):
         sheet.write(text, page.caption.x0, top + (i + 0.5) * step, page.sizes["caption"], theme.muted)
 
@@ -113,9 +137,9 @@ def write_compass(sheet: Sheet, view: View, box: Box) -> int:
         way = np.array([np.array(AXES[name]) @ view.right, -np.array(AXES[name]) @ view.up])
         length = float(np.hypot(*way))
         if length < 0.2:
-            ink.disc(sheet.pixels, centre, max(1.5, 2.2 * sheet.page.unit), sheet.theme.muted)
+            sheet.disc(centre, max(1.5, 2.2 * sheet.page.unit), sheet.theme.muted)
             continue
-        ink.arrow(sheet.pixels, centre, centre + reach * way, max(1.0, 1.8 * sheet.page.unit), sheet.theme.muted)
+        sheet.arrow(centre, centre + reach * way, max(1.0, 1.8 * sheet.page.unit), sheet.theme.muted)
         tip = centre + (reach + 0.75 * size / length) * way
         sheet.write(name, float(tip[0]), float(tip[1]), size, sheet.theme.muted, anchor="mm")
     return round(2 * reach + 2.6 * size)
@@ -130,9 +154,9 @@ def write_scale_bar(sheet: Sheet, view: View, box: Box) -> int:
     thick = max(2, round(3 * sheet.page.unit))
     y = box.y1 - thick
     bar = length * view.px_per_mm
-    ink.line(sheet.pixels, (box.x0 + thick / 2, y), (box.x0 + bar - thick / 2, y), thick, sheet.theme.ink)
+    sheet.line([(box.x0 + thick / 2, y), (box.x0 + bar - thick / 2, y)], thick, sheet.theme.ink)
     for x in (box.x0, box.x0 + bar):
-        ink.rectangle(sheet.pixels, x - thick / 4, y - 2 * thick, x + thick / 4, y + thick, sheet.theme.ink)
+        sheet.bar(x - thick / 4, y - 2 * thick, x + thick / 4, y + thick, sheet.theme.ink)
     text = f"{length / 10:g} cm" if length >= 10 else f"{length:g} mm"
     sheet.write(text, box.x0, y - 2.5 * thick - size / 2, size)
     return round(4 * thick + 1.6 * size)
@@ -141,7 +165,7 @@ def write_scale_bar(sheet: Sheet, view: View, box: Box) -> int:
 def write_legend(sheet: Sheet, items: Sequence[LegendItem], box: Box) -> int:
     """Write the legend at the foot of `box`; return the height taken."""
     size = sheet.page.sizes["small"]
-    sign = 1.7 * size
+    sign = SIGN_EM * size
     rows = [(item, wrapped(item.text, size, box.width - sign)) for item in items]
     step = line_height(size)
     height = sum(len(lines) for _, lines in rows) * step + len(rows) * (step // 4)
@@ -149,7 +173,7 @@ def write_legend(sheet: Sheet, items: Sequence[LegendItem], box: Box) -> int:
         return 0
     y = float(box.y1 - height)
     for item, lines in rows:
-        _sign(sheet, item, box.x0, y + step / 2, size)
+        write_sign(sheet, item, box.x0, y + step / 2, size)
         for line in lines:
             sheet.write(line, box.x0 + sign, y + step / 2, size)
             y += step
@@ -157,15 +181,15 @@ def write_legend(sheet: Sheet, items: Sequence[LegendItem], box: Box) -> int:
     return height + step
 
 
-def _sign(sheet: Sheet, item: LegendItem, x: float, y: float, size: int) -> None:
-    """The coloured sign of one row of the legend."""
+def write_sign(sheet: Sheet, item: LegendItem, x: float, y: float, size: int) -> None:
+    """Draw the coloured sign of one row of a legend, 1.1 times `size` wide, its middle at height `y`."""
     colour = sheet.theme.colour(item.colour)
     if item.sign == "dot":
-        ink.disc(sheet.pixels, (x + 0.5 * size, y), 0.46 * size, colour)
+        sheet.disc((x + 0.5 * size, y), 0.46 * size, colour)
     elif item.sign == "line":
-        ink.line(sheet.pixels, (x + 0.1 * size, y), (x + 1.1 * size, y), max(1.5, 0.2 * size), colour)
+        sheet.line([(x + 0.1 * size, y), (x + 1.1 * size, y)], max(1.5, 0.2 * size), colour)
     else:
-        ink.rectangle(sheet.pixels, x, y - 0.42 * size, x + 1.1 * size, y + 0.42 * size, colour)
+        sheet.bar(x, y - 0.42 * size, x + 1.1 * size, y + 0.42 * size, colour)
 
 
 def write_markers(sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], *, show_units: bool) -> None:
@@ -178,13 +202,13 @@ def write_markers(sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], 
     centres = apart(points / shape, 2 * radius + max(2.0, 4.0 * unit)) * shape
     for (x, y), (px, py) in zip(centres, points, strict=True):
         if np.hypot(x - px, y - py) > 0.35 * radius:
-            ink.line(sheet.pixels, (px, py), (x, y), max(1.0, 1.6 * unit), theme.ink)
-            ink.disc(sheet.pixels, (px, py), max(1.5, 2.4 * unit), theme.ink)
+            sheet.line([(px, py), (x, y)], max(1.0, 1.6 * unit), theme.ink)
+            sheet.disc((px, py), max(1.5, 2.4 * unit), theme.ink)
     for (marker, _, _), (x, y) in zip(markers, centres, strict=True):
         colour = theme.colour(f"group_{marker.group}")
-        ink.disc(sheet.pixels, (x, y + 0.12 * radius), radius * 1.22, np.zeros(3), opacity=0.16)
-        ink.disc(sheet.pixels, (x, y), radius + max(1.0, 1.6 * unit), np.ones(3))
-        ink.disc(sheet.pixels, (x, y), radius, colour)
+        sheet.disc((x, y + 0.12 * radius), radius * 1.22, np.zeros(3), opacity=0.16)
+        sheet.disc((x, y), radius + max(1.0, 1.6 * unit), np.ones(3))
+        sheet.disc((x, y), radius, colour)
         if size >= 5:
             dark = float(colour @ (0.3, 0.59, 0.11)) < 0.58
             letters = size if len(marker.text) < 3 else round(0.78 * size)
@@ -242,15 +266,33 @@ def write_labels(sheet: Sheet, placed: Sequence[tuple[Label, tuple[str, ...], in
     unit, theme = sheet.page.unit, sheet.theme
     thin = max(0.9, 1.5 * unit)
     for _, _, _, place in placed:
-        ink.line(sheet.pixels, place.anchor, place.elbow, 3.2 * thin, theme.halo, opacity=0.55)
+        for part in _solid_parts(sheet.ground, place.anchor, place.elbow, 3.2 * thin):
+            sheet.line(part, 3.2 * thin, theme.halo, opacity=0.55)
     for label, lines, size, place in placed:
-        ink.line(sheet.pixels, place.anchor, place.elbow, thin, theme.ink)
-        ink.disc(sheet.pixels, place.anchor, 2.9 * thin, theme.halo)
-        ink.disc(sheet.pixels, place.anchor, 2.0 * thin, theme.ink)
+        sheet.line([place.anchor, place.elbow], thin, theme.ink)
+        sheet.disc(place.anchor, 2.9 * thin, theme.halo)
+        sheet.disc(place.anchor, 2.0 * thin, theme.ink)
         x, anchor = (place.x1 - 0.4 * size, "rm") if place.is_left else (place.x0 + 0.4 * size, "lm")
         for i, text in enumerate(lines):
             y = place.y0 + (i + 0.5) * line_height(size)
             sheet.write(text, x, y, size, bold=label.emphasis, anchor=anchor)
+
+
+def _solid_parts(ground: Raster | None, start: Pair, end: Pair, width: float) -> list[Array]:
+    """The parts (2, 2) of a line, with its round ends, that lie on the solid of a drawing; all of it on paper."""
+    a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
+    if ground is None:
+        return [np.stack([a, b])]
+    length = float(np.hypot(*(b - a)))
+    steps = np.arange(0.0, length + 1.0)
+    pixels = np.floor(a + steps[:, None] / max(length, 1e-9) * (b - a)).astype(np.int64) - (ground.x, ground.y)
+    rows, columns = ground.pixels.shape[:2]
+    inside = ((pixels >= 0) & (pixels < (columns, rows))).all(axis=1)
+    solid = np.zeros(len(steps) + 2, dtype=bool)
+    solid[1:-1][inside] = ground.pixels[pixels[inside, 1], pixels[inside, 0], 3] > SOLID
+    turns = np.flatnonzero(np.diff(solid.astype(np.int8))).reshape(-1, 2)
+    spans = [(max(i - 1 + width / 2, 0.0) if i else 0.0, j - 1 - width / 2) for i, j in turns]
+    return [a + np.array([[i], [j]]) / length * (b - a) for i, j in spans if j > i]
 
 
 def write_furniture(sheet: Sheet, picture: Picture, view: View) -> tuple[Box, Box]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import chain
 
+from sim.cameras import WORDS
 from sim.lettering import line_height, text_width, wrapped
 from sim.picture import Picture
 from sim.theme import Theme
@@ -67,21 +69,21 @@ class Page:
     sizes: dict[str, int]
 
 
-def lay_out(picture: Picture, theme: Theme) -> Page:
-    """Return the page of a picture."""
+def lay_out(picture: Picture, theme: Theme, *, unit: float | None = None) -> Page:
+    """Return the page of a picture; with `unit` in place of that which follows from its size, the columns hold any text."""
     width, height = picture.width_px, picture.height_px
-    unit = min((width * height / (FULL_PX[0] * FULL_PX[1])) ** 0.5, width / 900, height / 600)
-    sizes = {k: max(LEAST_PX, round(v * unit * theme.text_scale)) for k, v in SIZES.items()}
+    scale = unit or min((width * height / (FULL_PX[0] * FULL_PX[1])) ** 0.5, width / 900, height / 600)
+    sizes = {k: max(LEAST_PX, round(v * scale * theme.text_scale)) for k, v in SIZES.items()}
     margin = max(2, round(MARGIN * min(width, height)))
     title = wrapped(picture.title, sizes["title"], width - 2 * margin, bold=True) if picture.title else ()
     top = margin + len(title) * line_height(sizes["title"]) + (margin // 2 if title else 0)
     caption, sizes["caption"] = _caption(picture, sizes["caption"], width - 2 * margin)
     low = height - margin - len(caption) * line_height(sizes["caption"]) - (margin // 2 if caption else 0)
     low = max(low, top + height // 4)
-    left, right = _columns(picture, sizes, width, margin)
+    left, right = _columns(picture, sizes, width, roomy=unit is not None)
     gap = margin // 2
     return Page(
-        unit=unit,
+        unit=scale,
         title=Box(margin, margin, width - margin, top),
         drawing=Box(margin + left + gap, top, width - margin - right - gap, low),
         left=Box(margin, top, margin + left, low),
@@ -93,13 +95,15 @@ def lay_out(picture: Picture, theme: Theme) -> Page:
     )
 
 
-def _columns(picture: Picture, sizes: dict[str, int], width: int, margin: int) -> tuple[int, int]:
+def _columns(picture: Picture, sizes: dict[str, int], width: int, *, roomy: bool) -> tuple[int, int]:
     """Widths of the columns: wide for labels, else what scale bar, marks and legend need."""
     if picture.labels:
         return round(COLUMN_WITH_LABELS * width), round(COLUMN_WITH_LABELS * width)
     if not (picture.scale_bar or picture.orientation or picture.legend):
         return 0, 0
     bare = round(COLUMN_BARE * width)
+    if roomy and picture.orientation:
+        bare = min(max(bare, *(math.ceil(text_width(word, sizes["small"])) for word in WORDS.values())), round(0.2 * width))
     words = chain.from_iterable(item.text.split() for item in picture.legend)
     legend = max((text_width(w, sizes["small"]) for w in words), default=0.0) + 3 * sizes["small"]
     return bare, min(max(bare, round(legend)), round(0.3 * width))

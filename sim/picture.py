@@ -30,12 +30,15 @@ class Shown:
         Brighter and more saturated; whatever is not highlighted is then muted a little.
     colour : str, optional
         In place of the style's colour.
+    behind : {'hidden', 'dashed'}
+        Of a nerve or vessel: what lies behind other structures is not seen, or its axis is drawn in dashes.
     """
 
     key: str
     opacity: float = 1.0
     highlight: bool = False
     colour: str | None = None
+    behind: Literal["hidden", "dashed"] = "hidden"
 
     def __post_init__(self) -> None:
         _check_range(f"opacity of {self.key!r}", self.opacity, 0.0, 1.0)
@@ -160,10 +163,8 @@ class Probe:
         Long axis of the footprint, from the marked end's opposite to the marked end.
     axis : (x, y, z)
         Into the tissue.
-    length_mm, width_mm : float
-        Of the footprint.
-    depth_mm : float
-        Of the scanned sheet.
+    length_mm, width_mm, depth_mm : float
+        Of the footprint; of the scanned sheet.
     body, plane : bool
         Draw the ghost of the body; draw the sheet.
     """
@@ -186,21 +187,12 @@ class Inset:
     ----------
     centre_mm, lateral, axis : (x, y, z)
         Of the probe on the resting skin; its marked end, its beam.
-    press_mm : float
-        How far it is pressed in.
-    settings : tuple of (str, value)
-        Of the scanner.
-    overlay : bool
-        Outline and name what is seen.
-    doppler : {'colour', 'power'}, optional
-    aim : str, optional
-        Key of what the needle in the plane is aimed at.
-    needle_end : {'marked', 'other'}
-        End of the probe beside which it enters.
-    needle_mm : float
-        Its diameter.
-    inject_ml : float
-        Fluid at its tip.
+    press_mm, settings
+        How far it is pressed in; names and values of the scanner's settings.
+    overlay, doppler
+        Outline and name what is seen; flow, if it is looked for.
+    aim, needle_end, needle_mm, inject_ml
+        Key of what the needle in the plane is aimed at; end of the probe beside which it enters, its diameter, fluid at its tip.
     """
 
     centre_mm: Point
@@ -214,6 +206,31 @@ class Inset:
     needle_end: Literal["marked", "other"] = "other"
     needle_mm: float = 0.7
     inject_ml: float = 0.0
+
+
+@dataclass(frozen=True)
+class SkinPaint:
+    """A painted region of the skin.
+
+    Parameters
+    ----------
+    region : str
+        One of `scenarios.skin_maps.map_names()`.
+    side : {'left', 'right', 'both'}
+        Of the patient.
+    colour : str, optional
+        Hex or name of the style's colours; by default the region's.
+    opacity : float
+        Of the paint where the region is surest.
+    """
+
+    region: str
+    side: Literal["left", "right", "both"] = "both"
+    colour: str | None = None
+    opacity: float = 0.8
+
+    def __post_init__(self) -> None:
+        _check_range(f"opacity of {self.region!r}", self.opacity, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -247,8 +264,8 @@ class Label:
 
     Parameters
     ----------
-    text : str
-        What is written.
+    text, emphasis
+        What is written; bold.
     key : str, optional
         Structure that is named; the renderer finds a point of it that can be seen, and leaves the label out if none can.
     twin : str, optional
@@ -257,8 +274,6 @@ class Label:
         Point that is named.
     priority : float
         The least are left out first when there is no room.
-    emphasis : bool
-        Bold.
     """
 
     text: str
@@ -334,7 +349,7 @@ class Picture:
         One of `sim.theme.style_names()`: 'atlas', 'patient', 'dark'.
     width_px, height_px : int
         Size of the picture, up to 7680 a side.
-    camera, cuts, window, markers, needles, probe, inset, lines, labels, legend
+    camera, cuts, window, markers, needles, probe, inset, lines, maps, labels, legend
         See the types above.
     show_units : bool
         Write the units beside each marker.
@@ -342,6 +357,8 @@ class Picture:
         Draw the bar, the marks of side and direction, the line "not medical advice".
     seed : int
         Of all that is random (texture of muscle and bone).
+    transparent : bool
+        No paper behind the drawing.
     """
 
     name: str
@@ -361,6 +378,7 @@ class Picture:
     probe: Probe | None = None
     inset: Inset | None = None
     lines: tuple[Line, ...] = ()
+    maps: tuple[SkinPaint, ...] = ()
     labels: tuple[Label, ...] = ()
     legend: tuple[LegendItem, ...] = ()
     show_units: bool = False
@@ -368,6 +386,7 @@ class Picture:
     orientation: bool = True
     disclaimer: bool = True
     seed: int = 0
+    transparent: bool = False
 
     def __post_init__(self) -> None:
         _check_range("width of the picture", self.width_px, MIN_SIDE_PX, MAX_WIDTH_PX)

@@ -18,6 +18,7 @@ from sim.ultrasound.probes import probe_model
 
 Array = NDArray[np.float64]
 BESIDE_PROBE_MM = 4.0
+LENGTHWISE = 0.2  # a probe is across the body while this much of its length runs from side to side
 
 
 def probe_on_skin(request: model.Probe, places: Places, side: str = "right") -> Probe:
@@ -63,7 +64,8 @@ def _named(request: model.Probe, places: Places, side: str) -> Probe:
 def inset_of(scenario: model.Scenario, probe: Probe, places: Places, side: str, aim: str) -> Inset | None:
     """Return the ultrasound image that a scenario shows beside its pictures; None if it asks for none.
 
-    The marked end is the one toward the patient's left, so that his left is at the left of the image.
+    The marked end is the one toward the patient's left, or upward where the probe lies lengthwise: so his left, or the head, is
+    at the left of the image.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def inset_of(scenario: model.Scenario, probe: Probe, places: Places, side: str, 
     if asked.frequency_mhz is not None:
         settings["frequency_mhz"] = asked.frequency_mhz
     lateral = np.array(probe.lateral)
-    marked_lateral = lateral[0] < 0 if abs(lateral[0]) > 0.2 else True
+    marked_lateral = bool(lateral[0] < 0) if abs(lateral[0]) > LENGTHWISE else bool(lateral[2] > 0)
     way = lateral if marked_lateral else -lateral
     needle, shown = scenario.needle, scenario.needle is not None and asked.needle and scenario.needle.tip is None
     end = needle.end if needle is not None else "lateral"

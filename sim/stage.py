@@ -15,6 +15,7 @@ from sim.cameras import View
 from sim.cutting import cap, clip, plane_distance
 from sim.marks import Mark, marks_of, tube
 from sim.picture import Picture, Shown, Window
+from sim.skin_paint import Coat, coat_of
 from sim.theme import Theme
 
 Array = NDArray[np.float64]
@@ -25,10 +26,14 @@ TEXTURED = ("muscle",)
 MATERIAL_OF_KIND = {"skin": "skin", "bone": "bone", "disc": "bone", "artery": "nerve", "vein": "nerve", "nerve": "nerve"}
 HIGHLIGHT = 1.10
 BESIDE_HIGHLIGHT = 0.16
-CUT_FACE = {"bone": 0.93, "muscle": 0.86}
+CUT_FACE = {"bone": (0.92, 0.85, 0.77), "muscle": (0.86, 0.82, 0.80), "artery": (0.66, 0.55, 0.55), "vein": (0.66, 0.66, 0.74)}
+CUT_RIM = {  # colour, radius in mm and brightness of the edge of a cut face
+    "bone": ("bone", 0.65, 1.04), "muscle": ("tendon", 0.22, 0.86), "artery": ("artery", 0.3, 1.0), "vein": ("vein", 0.3, 1.0)
+}  # fmt: skip
 RIM_MM = 0.55
 SKIN_CELL_MM, SKIN_DEPTH_MM = 4.0, 32.0
 FLAT_MM = 0.5
+PAINT_ON_GLASS = 0.62
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,15 @@ class Piece:
     key : str
         Structure it belongs to; empty for a mark.
     material : str
-        'bone', 'muscle', 'nerve', 'skin' or 'mark'.
+        'bone', 'muscle', 'nerve', 'skin', 'soft', 'face' (of a cut) or 'mark'.
     mesh : SurfaceMesh
         What is left of it after cuts.
     colour : (3,) array
         Before light.
     opacity : float
         Below 1 it is glass.
+    coat : Coat, optional
+        Paint over its skin; its mesh is then the coat's.
     """
 
     key: str
@@ -54,6 +61,7 @@ class Piece:
     mesh: SurfaceMesh
     colour: Array
     opacity: float
+    coat: Coat | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,8 @@ def pieces_of(anatomy: Anatomy, picture: Picture, theme: Theme) -> list[Piece]:
         structure = anatomy[shown.key]
         if shown.opacity > 0:
             piece = _piece(structure, shown, theme, anything)
-            pieces += _cut(piece, structure, picture, theme) + _sutures(anatomy, piece, picture)
+            cut = [_painted(p, anatomy, picture, theme) for p in _cut(piece, structure, picture, theme)]
+            pieces += cut + _sutures(anatomy, piece, picture)
     return pieces + [_marked(mark, theme) for mark in marks_of(picture)]
 
 
@@ -127,6 +136,12 @@ def _piece(structure: Structure, shown: Shown, theme: Theme, anything: bool) -> 
         colour = colour + BESIDE_HIGHLIGHT * (colour.mean() * 0.5 + 0.4 - colour)
     mesh = _open_below(structure.mesh) if structure.kind in SKINS and shown.opacity < 1 else structure.mesh
     return Piece(structure.key, _material(structure), mesh, colour, shown.opacity)
+
+
+def _painted(piece: Piece, anatomy: Anatomy, picture: Picture, theme: Theme) -> Piece:
+    """The piece with the regions that the picture paints, if it is of skin."""
+    coat = coat_of(anatomy, piece.mesh, picture.maps, theme) if piece.material == "skin" and picture.maps else None
+    return piece if coat is None else replace(piece, mesh=coat.mesh, coat=coat)
 
 
 def _sutures(anatomy: Anatomy, bone: Piece, picture: Picture) -> list[Piece]:
@@ -164,11 +179,21 @@ def _cut(piece: Piece, structure: Structure, picture: Picture, theme: Theme) -> 
         piece = replace(piece, mesh=mesh)
         face = cap(rim, normal) if cut.capped and structure.kind not in SKINS and len(rim) else None
         if face is not None:
-            extra.append(Piece(piece.key, "soft", face, piece.colour * CUT_FACE.get(structure.kind, 0.9), piece.opacity))
+            extra.append(Piece(piece.key, "face", face, piece.colour * CUT_FACE.get(structure.kind, 0.9), piece.opacity))
+            extra += _face_rim(piece, structure, rim, theme)
     if picture.window is not None and structure.key in picture.window.keys and len(piece.mesh.faces):
         piece, more = _opened(piece, picture.window)
         extra += more
     return [p for p in (piece, *extra) if len(p.mesh.faces)]
+
+
+def _face_rim(piece: Piece, structure: Structure, rim: Array, theme: Theme) -> list[Piece]:
+    """The edge of a cut face: compact bone round spongy bone, fascia round muscle, a wall round blood."""
+    if structure.kind not in CUT_RIM or piece.opacity < 1:
+        return []
+    name, radius, bright = CUT_RIM[structure.kind]
+    colour = np.clip((piece.colour if name == structure.kind else theme.colours[name]) * bright, 0, 1)
+    return [Piece("", "face", tube(line, radius), colour, 1.0) for line in _chained(rim, least=2)]
 
 
 def _opened(piece: Piece, window: Window) -> tuple[Piece, list[Piece]]:
@@ -186,8 +211,8 @@ def _opened(piece: Piece, window: Window) -> tuple[Piece, list[Piece]]:
     return replace(piece, mesh=outside), extra
 
 
-def _chained(segments: Array) -> list[Array]:
-    """Segments (k, 2, 3) joined into the lines (n, 3) that they form."""
+def _chained(segments: Array, *, least: int = 5) -> list[Array]:
+    """Segments (k, 2, 3) joined into the lines (n, 3) that they form, without those of fewer points than `least`."""
     start = {tuple(np.round(s[0], 4)): i for i, s in enumerate(segments)}
     left, lines = set(range(len(segments))), []
     while left:
@@ -196,11 +221,11 @@ def _chained(segments: Array) -> list[Array]:
         while (following := start.get(tuple(np.round(line[-1], 4)))) in left and following is not None:
             left.remove(following)
             line.append(segments[following][1])
-        if len(line) > 4:
+        if len(line) >= least:
             points = np.array(line)
             step = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1] - 1), axis=1)
             lines.append(points[step > 1e-3])
-    return [line for line in lines if len(line) > 4]
+    return [line for line in lines if len(line) >= least]
 
 
 def _marked(mark: Mark, theme: Theme) -> Piece:
@@ -212,7 +237,7 @@ def _solid_layer(material: str, group: Sequence[Piece], scene: shading.Occupancy
     """One material, lit and merged."""
     points = np.concatenate([p.mesh.vertices_mm for p in group])
     normals = np.concatenate([p.mesh.normals for p in group])
-    base = np.concatenate([_base_colour(p, theme, seed) for p in group])
+    base = np.concatenate([base_colour(p, theme, seed) for p in group])
     ambient = shading.ambient_light(scene, points, normals)
     key = shading.key_light(scene, points, normals, light_direction(view))
     edge = shading.outline(normals, view.toward)
@@ -224,12 +249,14 @@ def _solid_layer(material: str, group: Sequence[Piece], scene: shading.Occupancy
     return Layer(material, points.astype(np.float32), normals.astype(np.float32), _joined(group), _bytes(colours), texture)
 
 
-def _base_colour(piece: Piece, theme: Theme, seed: int) -> Array:
-    """Colour (n, 3) before light: tendon in muscle, mottling in bone."""
+def base_colour(piece: Piece, theme: Theme, seed: int) -> Array:
+    """Colour (n, 3) before light: tendon in muscle, mottling in bone, paint on skin."""
     colour = np.broadcast_to(piece.colour, piece.mesh.vertices_mm.shape)
     if piece.material == "muscle" and piece.mesh.tendon is not None:
         share = np.clip(piece.mesh.tendon, 0, 1)[:, None]
         colour = colour + share * (theme.colours["tendon"] - colour)
+    if piece.coat is not None:
+        colour = colour + piece.coat.cover[:, None] * (piece.coat.colours - colour)
     if piece.material == "bone":
         colour = colour * shading.mottling(piece.mesh.vertices_mm, seed)[:, None]
     return colour
@@ -240,7 +267,7 @@ def _glass_layer(group: Sequence[Piece], view: View, theme: Theme) -> Layer:
     points = np.concatenate([p.mesh.vertices_mm for p in group])
     normals = np.concatenate([p.mesh.normals for p in group])
     faces = _joined(group)
-    colours = np.concatenate([np.broadcast_to(_glass_colour(p, theme), p.mesh.vertices_mm.shape) for p in group])
+    colours = np.concatenate([np.broadcast_to(glass_colour(p, theme), p.mesh.vertices_mm.shape) for p in group])
     alpha = np.concatenate([_alpha(p, view) for p in group])
     pixels, depth = view.project(points)
     skin = np.flatnonzero(np.repeat([p.material == "skin" for p in group], [len(p.mesh.vertices_mm) for p in group]))
@@ -253,15 +280,19 @@ def _glass_layer(group: Sequence[Piece], view: View, theme: Theme) -> Layer:
     return Layer("glass", points.astype(np.float32), normals.astype(np.float32), faces[order], rgba)
 
 
-def _glass_colour(piece: Piece, theme: Theme) -> Array:
-    """Colour of glass; a thin film needs a deeper colour than a body."""
-    return piece.colour**theme.clear_depth if piece.material == "skin" else piece.colour
+def glass_colour(piece: Piece, theme: Theme) -> Array:
+    """Colour of glass, (3,) or (n, 3) if painted; a thin film needs a deeper colour than a body."""
+    colour = piece.colour**theme.clear_depth if piece.material == "skin" else piece.colour
+    if piece.coat is None:
+        return colour
+    return np.asarray(colour + np.minimum(2 * piece.coat.cover, 1)[:, None] * (piece.coat.colours - colour))
 
 
 def _alpha(piece: Piece, view: View) -> NDArray[np.float32]:
     """Opacity (n,) of glass: clear in the middle for skin and probe, even for the rest."""
     if piece.material == "skin":
-        return shading.clear_alpha(piece.mesh.normals, view.toward, piece.opacity)
+        clear = shading.clear_alpha(piece.mesh.normals, view.toward, piece.opacity)
+        return clear if piece.coat is None else np.maximum(clear, (PAINT_ON_GLASS * piece.coat.cover).astype(np.float32))
     if piece.material == "mark":
         edge = shading.outline(piece.mesh.normals, view.toward)
         return np.asarray(np.clip(piece.opacity * (0.75 + 1.1 * edge), 0, 1), dtype=np.float32)

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meshes.model import Anatomy
-from sim import ink
 from sim.anchors import anchors_of
 from sim.cameras import View, hidden, stand
 from sim.canvas import Drawing, draw
-from sim.insets import beside, panel_px, without_panel
+from sim.finishing import finished
+from sim.hidden_paths import hidden_courses
+from sim.insets import panel, panel_px, without_panel
 from sim.labels import balanced
-from sim.overlay import Sheet, anchors_on_page, place_labels, write_furniture, write_labels, write_markers
+from sim.overlay import (
+    Sheet,
+    anchors_on_page,
+    place_labels,
+    write_courses,
+    write_furniture,
+    write_labels,
+    write_markers,
+)
 from sim.page import Box, Page, lay_out
 from sim.picture import Label, Marker, Picture
-from sim.shading import depth_light, surroundings
 from sim.stage import Piece, light, pieces_of
 from sim.theme import Theme, load_theme
+from sim.vector_plate import Plate, Raster, painted, pressed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,9 +44,6 @@ FADE = 0.05
 FLOOR_MM = 9.0
 LEVEL_VIEW = 0.45
 EXTENT_STEP = 5
-DEPTH_SIGMA_MM = 1.7
-STRIP_PX = 256
-COARSE_PX = 1500
 AVOID_PX = 24.0
 EDGE_ON = 0.3
 SIDEWAYS = 0.3
@@ -50,23 +56,37 @@ class Rendering:
     Parameters
     ----------
     image : PIL.Image.Image
-        RGB.
+        RGB; RGBA of a transparent picture.
     hidden : tuple of str
         Texts of labels whose structure cannot be seen from here.
     dropped : tuple of str
         Texts of labels for which there was no room.
     px_per_mm : float
         Scale of the drawing, for every depth.
+    plate : Plate
+        The same as rasters, shapes and words.
     """
 
     image: Image
     hidden: tuple[str, ...]
     dropped: tuple[str, ...]
     px_per_mm: float
+    plate: Plate
+
+
+@dataclass(frozen=True, eq=False)
+class Composed:
+    """A picture before it is painted; as `Rendering`, with the page on which it is laid out."""
+
+    plate: Plate
+    hidden: tuple[str, ...]
+    dropped: tuple[str, ...]
+    px_per_mm: float
+    page: Page
 
 
 def render_picture(anatomy: Anatomy, picture: Picture) -> Image:
-    """Return the picture as an RGB image. See `render`."""
+    """Return the picture as an image. See `render`."""
     return render(anatomy, picture).image
 
 
@@ -80,29 +100,57 @@ def render(anatomy: Anatomy, picture: Picture) -> Rendering:
     ValueError
         If it names a style, view or colour that is not known.
     """
-    from PIL import Image, ImageDraw
+    made = compose_still(anatomy, picture)
+    return Rendering(painted(made.plate), made.hidden, made.dropped, made.px_per_mm, made.plate)
 
+
+def compose_still(anatomy: Anatomy, picture: Picture, *, unit: float | None = None) -> Composed:
+    """Return the picture as rasters, shapes and words, in colours that can be printed where its style asks for that.
+
+    Parameters
+    ----------
+    anatomy, picture
+        What is shown.
+    unit : float, optional
+        Scale of text and lines, in place of that which follows from the size: 1 is that of 1920 by 1080.
+    """
+    made = _composed(anatomy, picture, unit=unit)
+    return replace(made, plate=pressed(made.plate)) if load_theme(picture.style).press else made
+
+
+def _composed(anatomy: Anatomy, picture: Picture, *, unit: float | None = None) -> Composed:
+    """The same in the colours of the style."""
     theme = load_theme(picture.style)
     if panel_px(picture):
-        plain = render(anatomy, without_panel(picture))
-        return replace(plain, image=beside(plain.image, anatomy, picture, theme))
-    page = lay_out(picture, theme)
+        return _with_panel(_composed(anatomy, without_panel(picture), unit=unit), anatomy, picture)
+    page = lay_out(picture, theme, unit=unit)
     pieces = pieces_of(anatomy, picture, theme)
     view = standing(anatomy, picture, pieces, page)
-    drawing = draw(light(pieces, view, theme, picture.seed), view, theme, seed=picture.seed)
-    pixels = blank_paper(picture.width_px, picture.height_px, theme)
-    set_down(pixels, page.drawing, drawing, view, theme, floor_row(lowest_mm(anatomy), pieces, view))
-    sheet = Sheet(pixels, theme, page)
+    paper = None if picture.transparent else theme.paper
+    drawing = draw(light(pieces, view, theme, picture.seed), view, theme, seed=picture.seed, paper=paper is not None)
+    floor, box = floor_row(lowest_mm(anatomy), pieces, view), page.drawing
+    ground = Raster(finished(drawing, view, theme, floor, round(FADE * min(box.width, box.height))), box.x0, box.y0, "drawing")
+    sheet = Sheet(None, theme, page, ground=ground if paper is None else None)
+    courses = hidden_courses(anatomy, picture, pieces, view, drawing, theme, page.unit)
+    write_courses(sheet, courses)
     boxes = write_furniture(sheet, picture, view)
     markers = _markers(anatomy, picture, page, view)
-    labels, anchors = _anchored(picture, pieces, view, drawing, page, markers)
+    labels, anchors = _anchored(picture, pieces, view, drawing, page, markers, {c.key: c.middle for c in courses})
     placed, dropped = place_labels(labels, anchors, page, boxes)
     write_labels(sheet, placed)
     write_markers(sheet, markers, show_units=picture.show_units)
-    image = Image.fromarray(pixels)
-    sheet.letter(ImageDraw.Draw(image))
     unseen = tuple(label.text for label in picture.labels if label not in labels)
-    return Rendering(image, unseen, tuple(label.text for label in dropped), view.px_per_mm)
+    size = picture.width_px, picture.height_px
+    plate = Plate(*size, paper, theme.halo, (ground,), tuple(sheet.shapes), tuple(sheet.words))
+    return Composed(plate, unseen, tuple(label.text for label in dropped), view.px_per_mm, page)
+
+
+def _with_panel(made: Composed, anatomy: Anatomy, picture: Picture) -> Composed:
+    """A picture with the ultrasound image at its right."""
+    raster, words = panel(anatomy, picture)
+    old = made.plate
+    plate = replace(old, width_px=picture.width_px, rasters=(*old.rasters, raster), words=(*old.words, *words))
+    return replace(made, plate=plate)
 
 
 def standing(anatomy: Anatomy, picture: Picture, pieces: Sequence[Piece], page: Page) -> View:
@@ -129,14 +177,19 @@ def save_png(image: Image, path: str | Path, metadata: Mapping[str, str]) -> Pat
     """
     from PIL.PngImagePlugin import PngInfo
 
-    target = Path(path)
     info = PngInfo()
     for key, value in metadata.items():
         info.add_itxt(key, value) if not value.isascii() else info.add_text(key, value)
+    return write_whole(path, lambda stream: image.save(stream, format="PNG", pnginfo=info, compress_level=4))
+
+
+def write_whole(path: str | Path, write: Callable[[IO[bytes]], object]) -> Path:
+    """Write a file through `write(stream)`, whole or not at all; return its path. Its folder must exist."""
+    target = Path(path)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
-            image.save(stream, format="PNG", pnginfo=info, compress_level=4)
+            write(stream)
         Path(name).chmod(0o666 & ~_umask())
         os.replace(name, target)
     except BaseException:
@@ -194,34 +247,8 @@ def blank_paper(width: int, height: int, theme: Theme) -> NDArray[np.uint8]:
 
 def set_down(pixels: NDArray[np.uint8], box: Box, drawing: Drawing, view: View, theme: Theme, floor: int) -> None:
     """Put a drawing into its box, in place, its borders and the cut below the shoulders (from row `floor`) faded."""
-    _deepen(drawing, view.px_per_mm)
-    ink.fade(drawing.pixels[:floor], theme.paper, round(FADE * min(box.width, box.height)))
-    pixels[box.y0 : box.y0 + floor, box.x0 : box.x1] = drawing.pixels[:floor]
-
-
-def _deepen(drawing: Drawing, px_per_mm: float) -> None:
-    """Darken the drawing behind the edges of nearer things, in place, some rows at a time to spare memory."""
-    rows, columns = drawing.depth_mm.shape
-    step = max(1, max(rows, columns) // COARSE_PX)
-    sigma = float(np.clip(DEPTH_SIGMA_MM * px_per_mm / step, 1.0, 0.012 * max(rows, columns) / step))
-    coarse = surroundings(drawing.depth_mm[::step, ::step], sigma)
-    for top in range(0, rows, STRIP_PX):
-        strip = slice(top, min(top + STRIP_PX, rows))
-        around = _enlarged(coarse, np.arange(top, strip.stop) / step, np.arange(columns) / step)
-        part = drawing.pixels[strip]
-        part[...] = part * depth_light(drawing.depth_mm[strip], around)[..., None] + 0.5
-
-
-def _enlarged(grid: NDArray[np.float32], rows: Array, columns: Array) -> NDArray[np.float32]:
-    """A grid read between its nodes at fractional rows and columns."""
-    if (rows % 1 == 0).all() and (columns % 1 == 0).all():
-        return grid[np.ix_(rows.astype(np.int64), columns.astype(np.int64))]
-    i, j = np.minimum(rows.astype(np.int64), grid.shape[0] - 2), np.minimum(columns.astype(np.int64), grid.shape[1] - 2)
-    v = np.minimum(rows - i, 1).astype(np.float32)[:, None]
-    u = np.minimum(columns - j, 1).astype(np.float32)[None]
-    low = grid[i][:, j] * (1 - u) + grid[i][:, j + 1] * u
-    high = grid[i + 1][:, j] * (1 - u) + grid[i + 1][:, j + 1] * u
-    return np.asarray(low * (1 - v) + high * v, dtype=np.float32)
+    margin = round(FADE * min(box.width, box.height))
+    pixels[box.y0 : box.y0 + floor, box.x0 : box.x1] = finished(drawing, view, theme, floor, margin)
 
 
 def _markers(anatomy: Anatomy, picture: Picture, page: Page, view: View) -> list[tuple[Marker, float, float]]:
@@ -246,12 +273,14 @@ def _anchored(
     drawing: Drawing,
     page: Page,
     markers: Sequence[tuple[Marker, float, float]],
+    dashed: Mapping[str, tuple[float, float]],
 ) -> tuple[list[Label], list[tuple[float, float]]]:
-    """The labels whose thing can be seen, and where on the page it is."""
+    """The labels whose thing can be seen, or whose hidden course is drawn, and where on the page it is."""
     level = abs(float(view.toward[0])) < SIDEWAYS
     keys = [k for label in picture.labels for k in (label.key, label.twin if level else None) if k is not None]
     avoid = np.array([(x - page.drawing.x0, y - page.drawing.y0) for _, x, y in markers]).reshape(-1, 2)
-    places = anchors_on_page(anchors_of(keys, pieces, view, drawing, avoid, AVOID_PX * page.unit), page)
+    seen = anchors_of(keys, pieces, view, drawing, avoid, AVOID_PX * page.unit)
+    places = anchors_on_page({**dashed, **seen}, page)
     labels, options = [], []
     for label in picture.labels:
         found = [places.get(k) for k in (label.key, label.twin) if k is not None] or [_of_point(label, view, page)]

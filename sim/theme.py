@@ -42,6 +42,8 @@ class Theme:
         Plain words in place of anatomical terms are suggested to whoever writes the labels.
     colours, structures : mappings of str to (3,) array
         Named colours, and colours of structures by unsided key.
+    press : bool
+        All colours of the finished picture are brought within what offset inks can print (`sim.palette_checks`).
     """
 
     name: str
@@ -63,6 +65,7 @@ class Theme:
     plain: bool
     colours: Mapping[str, Array]
     structures: Mapping[str, Array]
+    press: bool = False
 
     def colour(self, name: str) -> Array:
         """Return a colour, (3,) in 0 to 1, from '#rrggbb' or a name. Raises ValueError naming the nearest."""
@@ -109,8 +112,9 @@ def load_theme(name: str) -> Theme:
     check_choice("style", name, rows["styles"])
     style: dict[str, Any] = rows["styles"][name]
     row: dict[str, Any] = {k: hex_colour(v) if str(v).startswith("#") else v for k, v in style.items()}
-    return Theme(name=name, colours=_colours(rows["colours"]), structures=_colours(rows["structures"]), **row)
-
+    own = rows["palettes"].get(row.pop("palette"), {})
+    colours, structures = ({**rows[part], **own.get(part, {})} for part in ("colours", "structures"))
+    return Theme(name=name, colours=_colours(colours), structures=_colours(structures), **row)
 
 
 def _colours(rows: Mapping[str, str]) -> Mapping[str, Array]:

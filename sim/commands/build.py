@@ -23,6 +23,8 @@ def run(args: argparse.Namespace) -> int:
         from sim.commands.reference_runs import run as reference_runs
 
         return reference_runs(args)
+    if args.gallery is not None:
+        return _gallery(args)
     from meshes.archive import digest, read_archive, write_archive
     from meshes.build import build_anatomy
     from meshes.compare import differences
@@ -51,6 +53,19 @@ def run(args: argparse.Namespace) -> int:
     more = f" ({found[0]}{f'; {len(found) - 1} more' if len(found) > 1 else ''})" if found else ""
     text = f"is not what the data give{more}; remake it with `inion build`." if found else "is what the data give."
     return _answer(args, {"file": str(target), "current": not found, "differences": found}, f"{target} {text}", 1 if found else 0)
+
+
+def _gallery(args: argparse.Namespace) -> int:
+    from sim.gallery import make_gallery
+
+    folder = Path(args.gallery)
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: is no folder; name that of the documentation, such as docs.")
+    try:
+        written = make_gallery(folder, args.tell)
+    except OSError as error:
+        raise cannot("be written", error.filename or folder, error) from error
+    return _answer(args, {"written": [str(p) for p in written]}, "\n".join(map(str, written)), 0)
 
 
 def _target(name: str | None) -> Path:

@@ -6,10 +6,14 @@ import argparse
 import json
 from collections.abc import Mapping
 
+from sim.commands.faults import BadInput
+
 
 def run(args: argparse.Namespace) -> int:
     """Print the names that can be used, with what they mean."""
-    rows = TABLES[args.what]()
+    if args.records is not None and args.what not in RECORDED:
+        raise BadInput("--records belongs to attempts and trainees.")
+    rows = RECORDED[args.what](args.records) if args.what in RECORDED else TABLES[args.what]()
     if args.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -86,16 +90,22 @@ def _procedures() -> Mapping[str, str]:
     return {key: f"{p.title} ({p.status})" for key, p in found.items()}
 
 
+def _maps() -> Mapping[str, str]:
+    from scenarios.skin_maps import map_names, skin_map
+
+    return {name: f"{row.label} ({row.kind}; {row.evidence})" for name in map_names() for row in (skin_map(name),)}
+
+
 def _metrics() -> Mapping[str, str]:
     from sim.tables import table
 
     return {key: f"{row['label']} ({row['unit']}): {row['text']}" for key, row in table("metrics")["metrics"].items()}
 
 
-def _attempts() -> Mapping[str, str]:
+def _attempts(path: str | None) -> Mapping[str, str]:
     from sim.commands.held_records import opened
 
-    with opened(None) as records:
+    with opened(path) as records:
         people = {t["id"]: t["name"] or "no name" for t in records.trainees()}
         return {
             a["id"]: f"{a['started']} {a['procedure']} {a['side']} {people.get(a['trainee'] or '', 'no name')} "
@@ -104,10 +114,10 @@ def _attempts() -> Mapping[str, str]:
         }
 
 
-def _trainees() -> Mapping[str, str]:
+def _trainees(path: str | None) -> Mapping[str, str]:
     from sim.commands.held_records import opened
 
-    with opened(None) as records:
+    with opened(path) as records:
         return {t["id"]: t["name"] or "no name" for t in records.trainees()}
 
 
@@ -121,7 +131,7 @@ TABLES = {
     "poses": _poses,
     "probes": _probes,
     "procedures": _procedures,
+    "maps": _maps,
     "metrics": _metrics,
-    "attempts": _attempts,
-    "trainees": _trainees,
 }
+RECORDED = {"attempts": _attempts, "trainees": _trainees}

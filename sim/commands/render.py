@@ -1,13 +1,16 @@
-"""`inion render`: scenarios to PNG files."""
+"""`inion render`: scenarios to PNG, SVG and PDF files, each view by itself or all panels on one page."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from scenarios.basics import CameraName
 from scenarios.loader import list_scenarios, load_scenario
@@ -16,53 +19,160 @@ from sim.commands.faults import BadInput, cannot
 from sim.commands.sizes import parse_size
 from sim.compose import chosen_views
 
+if TYPE_CHECKING:
+    from meshes.model import Anatomy
+    from sim.picture import Picture
+
+Work = tuple[str, str, Callable[[Path, Sequence[str]], Sequence[str]]]
+
 
 def run(args: argparse.Namespace) -> int:
     """Render every scenario that is named; nothing is written before all of them are found sound."""
+    if args.sheet:
+        return _sheets(args)
     size = parse_size(args.size)
+    formats = _formats(args.format)
+    if args.figure and args.view:
+        raise BadInput("--figure takes its views from the scenario's panels; leave out --view.")
     names = list_scenarios() if "all" in args.scenarios else args.scenarios
     scenarios = [load_scenario(name) for name in names]
+    if args.figure and "all" in args.scenarios:
+        scenarios = [s for s in scenarios if s.figure is not None]
     for scenario in scenarios:
         _check_views(scenario, args.view)
+        if args.figure and scenario.figure is None:
+            raise BadInput(f"{scenario.origin.file}: there is no table [figure]; add one with [[figure.panel]].")
     folder = None if args.check else writable(args.out)
+    work = (_figures if args.figure else _pictures)(args, scenarios, size)
+    files = [name for name, _, _ in work]
+    twice = sorted({n for n in files if files.count(n) > 1})
+    if twice:
+        raise BadInput(f"two pictures would be called {twice[0]}.{formats[0]}; give the scenarios different file names.")
+    if folder is None:
+        args.tell(f"Nothing is wrong. Pictures: {len(work)}.")
+        return 0
+    written = _written(args, work, folder, formats)
+    if args.json:
+        print(json.dumps({"written": written}))
+    return 0
 
+
+def _sheets(args: argparse.Namespace) -> int:
+    """Write the map sheets of PREEMPT scenarios."""
+    given = {"--view": args.view, "--format": args.format, "--figure": args.figure, "--size": args.size, "--style": args.style,
+             "--transparent": args.transparent}  # fmt: skip
+    for option, value in given.items():
+        if value:
+            raise BadInput(f"{option} is not for a map sheet; leave it out.")
+    _library("--sheet")
+    scenarios = [load_scenario(name) for name in args.scenarios]
+    for scenario in scenarios:
+        if scenario.procedure is None or scenario.procedure.name != "preempt":
+            raise BadInput(f"{scenario.origin.file}: its procedure is not 'preempt', of which alone there are map sheets.")
+    if args.check:
+        args.tell(f"Nothing is wrong. Map sheets: {len(scenarios)}.")
+        return 0
+    folder = writable(args.out)
+    from sim.map_sheet import write_map_sheet
+
+    written: list[str] = []
+    for scenario in scenarios:
+        try:
+            written += map(str, write_map_sheet(scenario, folder, args.sheet))
+        except OSError as error:
+            raise cannot("be written", error.filename or folder, error) from error
+    print(json.dumps({"written": written}) if args.json else "\n".join(written))
+    return 0
+
+
+def _library(option: str) -> None:
+    if importlib.util.find_spec("reportlab") is None:
+        raise BadInput(f"{option} needs reportlab, which is not installed; install inion with the extra [print].")
+
+
+def _formats(asked: list[str]) -> tuple[str, ...]:
+    """The formats, each once, after their libraries are found."""
+    formats = tuple(dict.fromkeys(asked)) or ("png",)
+    if "pdf" in formats:
+        _library("--format pdf")
+    return formats
+
+
+def _pictures(args: argparse.Namespace, scenarios: list[Scenario], size: tuple[int, int] | None) -> list[Work]:
+    """What is done for each picture: its name without ending, what is told meanwhile, and how it is written."""
     from sim.anatomies import anatomy_for
-    from sim.compose import compose, missing_structures
-    from sim.progress import progress
-    from sim.rendering import file_name, write_picture
+    from sim.compose import missing_structures
+    from sim.rendering import pictures_of, write_picture
 
-    work = []
+    work: list[Work] = []
     for scenario in scenarios:
         anatomy = anatomy_for(scenario)
         missing = missing_structures(scenario, anatomy)
         if missing and not args.quiet:
             args.tell(f"{scenario.origin.file}: not part of the anatomy {anatomy.name!r}: {', '.join(missing)}.")
-        pictures = compose(scenario, anatomy, views=args.view, size=size, style=args.style, seed=args.seed)
-        work += [(picture, anatomy, scenario) for picture in pictures]
-    names = [file_name(picture) for picture, _, _ in work]
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise BadInput(f"two pictures would be called {twice[0]}; give the scenarios different file names.")
-    if folder is None:
-        args.tell(f"Nothing is wrong. Pictures: {len(work)}.")
-        return 0
+        pictures = pictures_of(
+            scenario, anatomy, views=args.view, size=size, style=args.style, seed=args.seed, transparent=args.transparent
+        )
+        for picture in pictures:
+            work.append((picture.name, picture.name, partial(_write_picture, write_picture, picture, anatomy, scenario)))
+    return work
 
-    written = []
+
+def _write_picture(
+    write: Callable[..., Sequence[str]],
+    picture: Picture,
+    anatomy: Anatomy,
+    scenario: Scenario,
+    path: Path,
+    formats: Sequence[str],
+) -> Sequence[str]:
+    """Write one picture; return the labels for which there was no room."""
+    return (
+        write(picture, anatomy, path, scenario)
+        if formats == ("png",)
+        else write(picture, anatomy, path, scenario, formats=formats)
+    )
+
+
+def _figures(args: argparse.Namespace, scenarios: list[Scenario], size: tuple[int, int] | None) -> list[Work]:
+    """What is done for each figure."""
+    return [(f"{s.name}-figure", s.name, partial(_write_figure, args, s, size)) for s in scenarios]
+
+
+def _write_figure(
+    args: argparse.Namespace, scenario: Scenario, size: tuple[int, int] | None, path: Path, formats: Sequence[str]
+) -> Sequence[str]:
+    """Make and write one figure; return the labels for which there was no room."""
+    from sim.anatomies import anatomy_for
+    from sim.figures import figure_of
+    from sim.rendering import metadata, write_plate
+
+    anatomy = anatomy_for(scenario)
+    page = figure_of(scenario, anatomy, size=size, style=args.style, seed=args.seed, transparent=args.transparent)
+    write_plate(page.plate, path, metadata(page.frame, anatomy, scenario), formats)
+    return page.dropped
+
+
+def _written(args: argparse.Namespace, work: list[Work], folder: Path, formats: Sequence[str]) -> list[str]:
+    """Write everything; return the paths."""
+    from sim.progress import progress
+
+    written: list[str] = []
     with progress("rendering", len(work), quiet=args.quiet) as step:
-        for (picture, anatomy, scenario), name in zip(work, names, strict=True):
-            step(picture.name)
+        for name, told, write in work:
+            step(told)
+            path = folder / f"{name}.png"
             try:
-                dropped = write_picture(picture, anatomy, folder / name, scenario)
+                dropped = write(path, formats)
             except OSError as error:
-                raise cannot("be written", folder / name, error) from error
+                raise cannot("be written", error.filename or path, error) from error
             if dropped and not args.quiet:
                 args.tell(f"{name}: no room for {', '.join(repr(text) for text in dropped)}.")
-            written.append(str(folder / name))
-            if not args.json:
-                print(folder / name, flush=True)
-    if args.json:
-        print(json.dumps({"written": written}))
-    return 0
+            for ending in formats:
+                written.append(str(folder / f"{name}.{ending}"))
+                if not args.json:
+                    print(folder / f"{name}.{ending}", flush=True)
+    return written
 
 
 def _check_views(scenario: Scenario, names: list[str]) -> None:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import ink
-from sim.lettering import font, line_height
-from sim.overlay import Words
+from sim.lettering import line_height
 from sim.page import Box
 from sim.theme import Theme, load_theme
 from sim.ultrasound.colours import bar_colours, lay_doppler
@@ -20,10 +19,10 @@ from sim.ultrasound.naming import PlacedName, place_names
 from sim.ultrasound.outlines import draw_outlines, outline_colour
 from sim.ultrasound.readout import check_screen
 from sim.ultrasound.screen_layout import ScreenLayout, lay_out_screen
+from sim.vector_plate import Words, letter
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -48,12 +47,15 @@ class Screen:
         Names of structures; empty without the overlay.
     dropped : tuple of str
         Keys of structures for whose name there was no room.
+    words : tuple of Words
+        All that is written on it.
     """
 
     image: Image
     layout: ScreenLayout
     names: tuple[PlacedName, ...]
     dropped: tuple[str, ...]
+    words: tuple[Words, ...]
 
 
 def screen(
@@ -75,6 +77,7 @@ def compose_screen(
     names: Mapping[str, str] | None = None,
     width_px: int = 960,
     ends: tuple[str, str] = ("", ""),
+    lettered: bool = True,
 ) -> Screen:
     """Return the picture as a scanner shows it, with the places of all that is on it.
 
@@ -90,6 +93,8 @@ def compose_screen(
         Width of the screen, 320 to 3840; its height follows from the image.
     ends : (str, str)
         Words over the left and the right corner of the image: the patient's true directions.
+    lettered : bool
+        Draw the words; else they are only told.
 
     Returns
     -------
@@ -114,8 +119,10 @@ def compose_screen(
         draw_outlines(pixels, layout.image, image, theme, layout.unit)
         _draw_leaders(pixels, placed, layout, theme)
     picture = Image.fromarray(pixels)
-    _letter(ImageDraw.Draw(picture), [*layout.words, *_name_words(placed, theme)])
-    return Screen(picture, layout, placed, dropped)
+    words = (*layout.words, *_name_words(placed, theme))
+    if lettered:
+        letter(ImageDraw.Draw(picture), words, np.zeros(3))
+    return Screen(picture, layout, placed, dropped, words)
 
 
 def _draw_image(pixels: Pixels, image: BModeImage, layout: ScreenLayout, theme: Theme) -> None:
@@ -193,15 +200,6 @@ def _name_words(names: Sequence[PlacedName], theme: Theme) -> list[Words]:
         middle = (name.box[0] + name.box[2]) / 2
         step = line_height(name.size_px)
         base = Words("", middle, 0.0, name.size_px, name_colour(name.key, theme), anchor="mm", halo=True)
+        base = replace(base, rim=np.zeros(3), rim_em=RIM_EM)
         words += [replace(base, text=t, y=name.box[1] + (i + 0.5) * step) for i, t in enumerate(name.lines)]
     return words
-
-
-def _letter(draw: ImageDraw, words: Sequence[Words]) -> None:
-    """Draw all text."""
-    for w in words:
-        fill = tuple(int(v) for v in np.round(w.colour * 255))
-        rim = max(1, round(RIM_EM * w.size)) if w.halo else 0
-        draw.text(
-            (w.x, w.y), w.text, font=font(w.size, w.bold), fill=fill, anchor=w.anchor, stroke_width=rim, stroke_fill=(0, 0, 0)
-        )

@@ -1,0 +1,1 @@
+"""The page that explains a procedure to a patient, with its 3-D model."""

@@ -1,0 +1,1 @@
+"""Films of scenarios: turntable, layer peel, needle path, ultrasound sweep, guided tour."""
