@@ -197,7 +197,7 @@ class _Nearest:
         corners = mesh.vertices_mm[mesh.faces]
         meets = ((corners.min(axis=1) <= high) & (corners.max(axis=1) >= low)).all(axis=1)
         self.corners = corners[meets] if meets.any() else corners
-        points, self.owner = _strewn(self.corners, spacing)
+        points, self.owner = strewn(self.corners, spacing)
         self.tree = cKDTree(points)
 
     def distance(self, points: Array) -> Array:
@@ -206,8 +206,8 @@ class _Nearest:
         return np.asarray(np.linalg.norm(points - _feet(points, self.corners[self.owner[index]]), axis=1))
 
 
-def _strewn(corners: Array, step: float) -> tuple[Array, Faces]:
-    """Return points over the triangles (m, 3, 3), about `step` apart, and the triangle of each."""
+def strewn(corners: Array, step: float) -> tuple[Array, Faces]:
+    """Return points over the triangles (m, 3, 3), about `step` mm apart, and the triangle of each."""
     edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     count = np.clip(np.ceil(edges / step).astype(int), 1, 40)
     points, owners = [], []

@@ -12,7 +12,14 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
-from sim.commands.product_options import STYLES, batch_options, explain_options, movie_options, render_options
+from sim.commands.product_options import (
+    STYLES,
+    batch_options,
+    explain_options,
+    export_options,
+    movie_options,
+    render_options,
+)  # fmt: skip
 from sim.commands.training_options import seed, serve_options, train_options, view_options
 
 if TYPE_CHECKING:
@@ -26,6 +33,7 @@ COMMANDS = {
     "batch": "make pictures, ultrasound images and labels in bulk, from a plan",
     "list": "name scenarios, structures, groups, sites, views or styles",
     "scan": "make an ultrasound image or clip of a pose of the probe",
+    "export": "write the anatomy as surfaces, labels, a scene or landmarks for other programs",
     "serve": "train in the browser: probe, needle, ultrasound, debrief",
     "train": "train in a window, run an attempt from a file of moves, or write out what is on record",
     "view": "look at the head in a window",
@@ -69,6 +77,7 @@ SIGNED = (
     "--seconds",
     "--workers",
     "--limit",
+    "--step",
 )  # options whose value may be typed with a sign
 ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
 
@@ -206,6 +215,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     movie_options(made["movie"])
     explain_options(made["explain"])
     batch_options(made["batch"])
+    export_options(made["export"])
     _sheet_options(made["sheets"])
     _scan_options(made["scan"])
     serve_options(made["serve"])
@@ -236,7 +246,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     made["bench"].add_argument("--part", action="append", choices=parts, help="ultrasound: only this part; may be repeated")
     for name, each in made.items():
         each.add_argument("--json", action="store_true", help="answer for a program")
-        if name in ("render", "sheets", "build", "scan", "movie", "explain", "batch"):
+        if name in ("render", "sheets", "build", "scan", "movie", "explain", "batch", "export"):
             each.add_argument("-q", "--quiet", action="store_true", help="no progress")
     return parser, made
 

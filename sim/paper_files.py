@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ def write_pdf(data: bytes, path: Path) -> Path:
 
 
 def write_pages(data: bytes, folder: Path, stem: str, names: Sequence[str], *, dpi: float = 200.0) -> list[Path]:
-    """Write a PDF and a PNG of each page, and return their paths.
+    """Write a PDF and, where pypdfium2 is installed, a PNG of each page, and return their paths.
 
     Parameters
     ----------
@@ -40,10 +41,10 @@ def write_pages(data: bytes, folder: Path, stem: str, names: Sequence[str], *, d
     """
     from sim.stills import save_png
 
-    pictures = page_images(data, dpi)
+    pictures = page_images(data, dpi) if find_spec("pypdfium2") else []
     folder.mkdir(parents=True, exist_ok=True)
     out = [write_pdf(data, folder / f"{stem}.pdf")]
-    for number, (name, image) in enumerate(zip(names, pictures, strict=True), 1):
+    for number, (name, image) in enumerate(zip(names, pictures, strict=False), 1):
         out.append(save_png(image, folder / f"{stem}-{number}-{name}.png", {"Software": "Inion", "Title": stem}))
     return out
 

@@ -31,6 +31,7 @@ HEAVY = (
     "reportlab",
     "distributed",
     "dask",
+    "nibabel",
 )
 MOST_LINES = 400
 
@@ -38,18 +39,18 @@ MOST_LINES = 400
 ORDER_TEXT = """
 meshes._check meshes.exports meshes.exports.files meshes.markups meshes.points meshes.atlas_files meshes.courses meshes.terms
 meshes.references meshes.frames meshes.curves meshes.fields meshes.paths meshes.charts meshes.model meshes.exports.request
-meshes.real_seating meshes.exports.glb meshes.exports.stl meshes.exports.vtk_scene meshes.archive meshes.library meshes
+meshes.exports.glb meshes.exports.stl meshes.exports.vtk_scene meshes.archive meshes.atlas_download meshes.library meshes
 meshes.contour meshes.sheets meshes.sweeps meshes.tubes meshes.blades meshes.surface meshes.voxels meshes.parts meshes.face
 meshes.ear meshes.skin meshes.subcutis meshes.hair meshes.skull_charts meshes.skull_hollows meshes.skull_shapes
 meshes.skull_teeth meshes.skull meshes.mandible meshes.hyoid meshes.levels meshes.vertebral_body meshes.vertebra
 meshes.atlas_axis meshes.spine meshes.nodes meshes.girdle meshes.brainstem meshes.canal meshes.ligaments meshes.muscle_recipes
 meshes.neck_muscles meshes.head_muscles meshes.nerves meshes.vessels meshes.sections meshes.landmarks meshes.measure
 meshes.nerve_measures meshes.passage meshes.metrics meshes.maps meshes.real_fit meshes.real_landmarks_fits meshes.warp
-meshes.real_landmarks meshes.real_map meshes.real_dress meshes.bends meshes.carry meshes.real_anatomy meshes.atlas_install
-meshes.fat meshes.bulk meshes.fitting meshes.given meshes.nape meshes.routes meshes.artery_routes meshes.winding meshes.yielding
-meshes.variants meshes.course_checks meshes.patient meshes.population meshes.healing meshes.build meshes.compare
-meshes.reference_adult meshes.person_fit meshes.contacts meshes.compiled meshes.volume meshes.splat meshes.volume_build
-meshes.exports.labels meshes.exports.write meshes.volume_store meshes.strands
+meshes.real_landmarks meshes.real_map meshes.bends meshes.carry meshes.real_dress meshes.real_cover meshes.fat meshes.bulk
+meshes.fitting meshes.given meshes.nape meshes.routes meshes.artery_routes meshes.winding meshes.yielding meshes.variants
+meshes.course_checks meshes.real_seating meshes.real_anatomy meshes.atlas_install meshes.patient meshes.population
+meshes.healing meshes.build meshes.compare meshes.reference_adult meshes.person_fit meshes.contacts meshes.compiled
+meshes.volume meshes.splat meshes.volume_build meshes.exports.labels meshes.exports.write meshes.volume_store meshes.strands
 scenarios scenarios.explain_claims scenarios.explain_texts scenarios.locate scenarios.faults scenarios.basics scenarios.products
 scenarios.model scenarios.schema scenarios.selection scenarios.wording scenarios.sites scenarios.skin_chart scenarios.skin_maps
 scenarios.checks scenarios.loader scenarios.rules scenarios.occipital scenarios.population_checks scenarios.site_checks
@@ -93,13 +94,13 @@ sim.debrief.sites sim.debrief.page sim.app sim.app.cursor sim.app.messages sim.a
 sim.app.session sim.app.seat sim.app.instructor sim.app.server sim.app.notebook sim.app.scene sim.app.window sim.app.window.asks
 sim.app.window.draw sim.app.window.hands sim.app.window.layout sim.app.window.cards sim.app.window.panel sim.app.window.scan
 sim.app.window.frame sim.app.window.pointer sim.app.window.screen sim.app.window.talk sim.app.window.trainer sim.app.window.view
-sim.rendering sim.batch.pictures sim.batch.work sim.progress sim.doctor sim sim.commands sim.commands.faults sim.batch.cluster
-sim.batch.run sim.commands.bench_batch sim.commands.held_records sim.commands.sizes sim.commands.render sim.commands.export
-sim.commands.batch sim.commands.explain sim.commands.movie sim.commands.sheets sim.commands.listing sim.commands.reference
-sim.commands.population sim.commands.physics sim.commands.validate sim.commands.scan sim.commands.training_options
-sim.commands.product_options sim.commands.reference_runs sim.commands.view sim.commands.bench_app sim.commands.serve
-sim.commands.train sim.commands.build sim.commands.doctor sim.commands.bench_simus sim.commands.bench_ultrasound
-sim.commands.bench sim.cli sim.__main__
+sim.rendering sim.batch.pictures sim.batch.work sim.progress sim.doctor sim sim.commands sim.commands.faults sim.commands.atlas
+sim.batch.cluster sim.batch.run sim.commands.bench_batch sim.commands.held_records sim.commands.sizes sim.commands.render
+sim.commands.export sim.commands.batch sim.commands.explain sim.commands.movie sim.commands.sheets sim.commands.listing
+sim.commands.reference sim.commands.population sim.commands.physics sim.commands.validate sim.commands.scan
+sim.commands.training_options sim.commands.product_options sim.commands.reference_runs sim.commands.view sim.commands.bench_app
+sim.commands.serve sim.commands.train sim.commands.build sim.commands.doctor sim.commands.bench_simus
+sim.commands.bench_ultrasound sim.commands.bench sim.cli sim.__main__
 """
 ORDER = tuple(ORDER_TEXT.split())
 

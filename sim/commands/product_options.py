@@ -1,4 +1,4 @@
-"""The options of `inion render`, `inion movie`, `inion explain` and `inion batch`."""
+"""The options of `inion render`, `inion movie`, `inion explain`, `inion batch` and `inion export`."""
 
 from __future__ import annotations
 
@@ -66,3 +66,13 @@ def batch_options(parser: ArgumentParser) -> None:
     add("--scheduler", metavar="ADDRESS", help="of an existing Dask cluster, in place of workers here")
     add("--limit", type=int, metavar="N", help="only the first N items")
     add("--check", action="store_true", help="only check the plan, make nothing")
+
+
+def export_options(parser: ArgumentParser) -> None:
+    """Add the options of `inion export`."""
+    add = parser.add_argument
+    kinds = ".glb, .zip (STL), .nii.gz, .nii (labels), .vtm, .mrk.json or .fcsv (default: head.glb)"
+    add("-o", "--out", default="head.glb", metavar="FILE", help=kinds)
+    add("--anatomy", default="shipped", metavar="NAME", help="'shipped', or a model file")
+    add("--structures", nargs="+", metavar="NAME", help="keys, groups, clinical names or patterns (default: all)")
+    add("--step", type=float, metavar="MM", help="edge of a voxel, 0.5 to 4; labels only (default: 1)")

@@ -1,0 +1,1 @@
+"""Anatomies as files of other tools: surfaces, labels, scenes and landmarks, with names, colours, units, frame and credit."""
