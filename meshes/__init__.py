@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,22 +12,33 @@ if TYPE_CHECKING:
 __all__ = ["load_anatomy"]
 
 
-@cache
 def load_anatomy(source: str = "shipped") -> Anatomy:
     """Return an anatomy by name or path.
 
     Parameters
     ----------
     source : str
-        'shipped', or the path of a model file written by `inion build`.
+        'shipped', the name of an anatomy that was installed or imported (`meshes.library`), or the path of a model file
+        written by `inion build`.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If it is a path and there is no such file.
     ValueError
-        If the file is not a model of this version.
+        If it is a name and there is none like it, telling the nearest; or if the file is not a model of this version.
     """
+    from meshes import library
+
+    if source == library.SHIPPED:
+        return _of_file("")
+    if library.NAME.fullmatch(source) and (source in library.names() or not Path(source).exists()):
+        return library.read(source)
+    return _of_file(source)
+
+
+@cache
+def _of_file(path: str) -> Anatomy:
     from meshes.archive import read_archive, shipped_path
 
-    return read_archive(shipped_path() if source == "shipped" else source)
+    return read_archive(path or shipped_path())

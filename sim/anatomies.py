@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import meshes
-from meshes._check import unknown
+from meshes import library
+from meshes._check import nearest, unknown
+from meshes.atlas_files import ATLASES
 from meshes.model import Anatomy
 from meshes.patient import Patient, bent
 from scenarios.model import Scenario
@@ -19,17 +21,20 @@ def load_anatomy(source: str | Path | Patient = "shipped") -> Anatomy:
     Parameters
     ----------
     source : str, Path or Patient
-        'shipped', a patient's measures, or the path of a model file written by `inion build`.
+        'shipped', the name of an anatomy that was installed or imported, a patient's measures, or the path of a model file
+        written by `inion build`.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If it is a path and there is no such file.
     ValueError
-        If the file is not a model of this version.
+        If there is no anatomy of that name, telling the nearest; or if the file is not a model of this version.
     """
     if isinstance(source, Patient):
         return _of_patient(source)
+    if isinstance(source, Path) and source.parent == Path():
+        source = source.absolute()  # a path is never a name
     return meshes.load_anatomy(str(source))
 
 
@@ -60,11 +65,22 @@ def anatomy_for(scenario: Scenario) -> Anatomy:
             return load_anatomy(Patient(**asked.patient))  # type: ignore[arg-type]
     if asked.patient:
         raise origin.error(("anatomy", "patient"), "patients are made from the shipped anatomy; leave out `source`.")
+    kept = library.names()
+    if asked.source in kept:
+        with origin.at("anatomy", "source"):
+            return meshes.load_anatomy(asked.source)
     path = Path(origin.folder) / asked.source
     if not path.is_file():
-        raise origin.error(("anatomy", "source"), f"{asked.source!r} is neither 'shipped' nor a file.")
+        raise origin.error(("anatomy", "source"), _no_source(asked.source, kept))
     with origin.at("anatomy", "source"):
-        return meshes.load_anatomy(str(path))
+        return load_anatomy(path)
+
+
+def _no_source(source: str, known: tuple[str, ...]) -> str:
+    near = nearest(source, [library.SHIPPED, *known, *ATLASES])
+    hint = f" Did you mean {near[0]!r}?" if near and near[0] != source else ""
+    cure = f" Install it with `inion atlas install {source}`." if source in ATLASES else hint
+    return f"{source!r} is neither 'shipped', nor an anatomy that was installed or imported, nor a file.{cure}"
 
 
 @cache

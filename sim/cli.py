@@ -12,6 +12,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
+from sim.commands.atlas import atlas_options
 from sim.commands.product_options import (
     STYLES,
     batch_options,
@@ -34,6 +35,7 @@ COMMANDS = {
     "list": "name scenarios, structures, groups, sites, views or styles",
     "scan": "make an ultrasound image or clip of a pose of the probe",
     "export": "write the anatomy as surfaces, labels, a scene or landmarks for other programs",
+    "atlas": "list, install, verify or remove real anatomies",
     "serve": "train in the browser: probe, needle, ultrasound, debrief",
     "train": "train in a window, run an attempt from a file of moves, or write out what is on record",
     "view": "look at the head in a window",
@@ -79,6 +81,7 @@ SIGNED = (
     "--limit",
     "--step",
 )  # options whose value may be typed with a sign
+MODEL = "a name of `inion atlas list`, or a model written by `inion build -o`"
 ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
 
 
@@ -216,6 +219,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     explain_options(made["explain"])
     batch_options(made["batch"])
     export_options(made["export"])
+    atlas_options(made["atlas"])
     _sheet_options(made["sheets"])
     _scan_options(made["scan"])
     serve_options(made["serve"])
@@ -223,7 +227,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     view_options(made["view"])
     made["list"].add_argument("what", nargs="?", default="scenarios", choices=LISTS, help="what is named")
     made["list"].add_argument("--records", metavar="FILE", help="attempts and trainees: where they are recorded")
-    made["validate"].add_argument("--model", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
+    made["validate"].add_argument("--model", default="shipped", metavar="FILE", help=MODEL)
     made["validate"].add_argument(
         "--reference", metavar="DIR", help="bend the model to a real adult's landmarks and compare it with his surfaces in DIR"
     )
@@ -253,7 +257,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 
 def _sheet_options(parser: Parser) -> None:
     parser.add_argument("-o", "--out", default="out", metavar="DIR", help="folder of the pictures (default: out)")
-    parser.add_argument("--anatomy", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
+    parser.add_argument("--anatomy", default="shipped", metavar="FILE", help=MODEL)
     parser.add_argument("--reference", metavar="DIR", help="folder of the reference anatomy, drawn below from the same cameras")
     parser.add_argument("--layer", action="append", default=[], metavar="LAYER", help="only this layer; may be repeated")
     parser.add_argument("--size", metavar="WxH", help="pixels of one view, 64x64 to 1600x1600 (default: 760x760)")
@@ -307,7 +311,7 @@ def _scan_options(parser: Parser) -> None:
     add("--overlay", action="store_true", help="outline and name what is seen")
     add("--raw", action="store_true", help="the bare image, without the scanner's screen")
     add("--width", type=int, default=960, metavar="PX", help="of the scanner's screen (default: 960)")
-    add("--anatomy", default="shipped", metavar="FILE", help="a model written by `inion build -o`")
+    add("--anatomy", default="shipped", metavar="FILE", help=MODEL)
 
 
 def _tell(text: str) -> None:

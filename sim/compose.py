@@ -105,8 +105,8 @@ class Scene:
             sources = short_citations([*s.sources, *self.marked.sources])
         legend = tuple(LegendItem(r.text, r.colour, r.sign) for r in s.legend)
         return Picture(
-            s.name, shown, title=s.title, caption=_line_of_text(s.caption), sources=sources, evidence=s.evidence,
-            style=self.style,
+            s.name, shown, title=s.title, caption=_line_of_text(s.caption), sources=sources,
+            evidence=told_of(self.anatomy, s.evidence), style=self.style,
             width_px=s.size[0], height_px=s.size[1], cuts=self._cuts(), window=self._window(), markers=self.marked.markers,
             needles=self._needles(probe), probe=probe, inset=self._inset(probe), lines=lines, labels=(*self._labels(shown),
             *line_labels),
@@ -304,6 +304,16 @@ class Scene:
             return np.array(ends)
         pieces = [self.places.ground.skin.geodesic(a, b) for a, b in pairwise(ends)]
         return np.vstack([pieces[0], *(p[1:] for p in pieces[1:])])
+
+
+def told_of(anatomy: Anatomy, evidence: str) -> str:
+    """Return the words on evidence, and of a real person's anatomy also how sure its nerves are, and whose it is."""
+    meta, parts = anatomy.meta, [evidence.strip().rstrip(".")] if evidence.strip() else []
+    if meta.get("tre_mm") is not None:
+        parts.append(f"nerves carried over from the model: their position is estimated, ± {float(meta['tre_mm']):.0f} mm")
+    if meta.get("credit"):
+        parts.append(f"anatomy: {str(meta['credit']).strip().rstrip('.')}")
+    return "; ".join(parts)
 
 
 def _twin(key: str, names: Sequence[str], shown: Collection[str]) -> str | None:

@@ -32,6 +32,7 @@ HEAVY = (
     "distributed",
     "dask",
     "nibabel",
+    "requests",
 )
 MOST_LINES = 400
 

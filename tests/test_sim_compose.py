@@ -154,3 +154,13 @@ def test_the_style_for_patients_has_plain_words_also_when_it_is_asked_for_later(
     assert words[0].keys() == words[1].keys()
     assert words[1]["splenius_capitis_left"] == "splenius, a turning muscle of the neck"
     assert words[0]["cranium"] == "cranium" and words[1]["cranium"] == "skull"
+
+
+def test_a_real_persons_picture_says_whose_it_is_and_how_sure_the_nerves_are(tiny_anatomy: Anatomy) -> None:
+    from sim.compose import told_of
+
+    real = Anatomy.of("x", tiny_anatomy.structures.values(), {}, {}, {"credit": "BodyParts3D, (c) DBCLS", "tre_mm": 3.6})
+    assert told_of(real, "read.") == (
+        "read; nerves carried over from the model: their position is estimated, ± 4 mm; anatomy: BodyParts3D, (c) DBCLS"
+    )
+    assert told_of(tiny_anatomy, "read.") == "read"

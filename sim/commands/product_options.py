@@ -73,6 +73,6 @@ def export_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
     kinds = ".glb, .zip (STL), .nii.gz, .nii (labels), .vtm, .mrk.json or .fcsv (default: head.glb)"
     add("-o", "--out", default="head.glb", metavar="FILE", help=kinds)
-    add("--anatomy", default="shipped", metavar="NAME", help="'shipped', or a model file")
+    add("--anatomy", default="shipped", metavar="NAME", help="'shipped', a name of `inion atlas list`, or a model file")
     add("--structures", nargs="+", metavar="NAME", help="keys, groups, clinical names or patterns (default: all)")
     add("--step", type=float, metavar="MM", help="edge of a voxel, 0.5 to 4; labels only (default: 1)")
