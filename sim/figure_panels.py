@@ -131,4 +131,3 @@ def _bare(scenario: Scenario, anatomy: Anatomy, picture: Picture, panel: Panel, 
         rows = tuple(item for item in out.legend if item.sign != "dot" or item.text in own)
         out = replace(out, markers=(), legend=rows, show_units=False)
     return out
-

@@ -16,7 +16,7 @@ from sim.page import FULL_PX, Box, Page, lay_out
 from sim.picture import MAX_HEIGHT_PX, MIN_SIDE_PX, LegendItem, Picture
 from sim.stills import compose_still
 from sim.theme import Theme, load_theme
-from sim.vector_plate import Plate
+from sim.vector_plate import Plate, pressed
 
 PANEL_ASPECT = 0.72  # height of a panel by its width, where the figure has no size
 GUTTER = 0.6  # between panels: share of the size of a letter
@@ -95,35 +95,37 @@ def figure_of(
     unit = page.unit * PANEL_TEXT[min(figure.columns, len(parts))]
     parts = sized(parts, anatomy, (boxes[0].width, boxes[0].height), unit)
     made = [compose_still(anatomy, replace(part.picture, transparent=bare), unit=unit) for part in parts]
-    plate = _joined(frame, page, [m.plate.moved(box.x0, box.y0) for m, box in zip(made, boxes, strict=True)])
-    heading = Sheet(None, load_theme(frame.style), page)
-    for part, (letter, lines), box in zip(parts, heads, boxes, strict=True):
-        _write_head(heading, part, letter, lines, box)
-    plate = replace(plate, words=(*plate.words, *heading.words))
+    sheet = _written(frame, page, parts, heads, boxes)
+    plate = _joined(frame, sheet, [m.plate.moved(box.x0, box.y0) for m, box in zip(made, boxes, strict=True)])
     told = {k: tuple(f"{p.letter}: {text}" for p, m in zip(parts, made, strict=True) for text in getattr(m, k)) for k in TOLD}
     return FigurePage(frame, plate, tuple(parts), tuple(boxes), tuple(m.px_per_mm for m in made), told["dropped"], told["hidden"])
 
 
-def _joined(frame: Picture, page: Page, panels: Sequence[Plate]) -> Plate:
-    """One plate of the panels, with title and caption."""
-    theme = load_theme(frame.style)
-    sheet = Sheet(None, theme, page)
+def _written(frame: Picture, page: Page, parts: Sequence[Part], heads: Sequence[Head], boxes: Sequence[Box]) -> Sheet:
+    """What is written on the page about the panels: title, caption, the common legend, and the head of each."""
+    sheet = Sheet(None, load_theme(frame.style), page)
     write_title_and_caption(sheet)
     _write_legend(sheet, frame)
-    return Plate(
+    for part, (letter, lines), box in zip(parts, heads, boxes, strict=True):
+        _write_head(sheet, part, letter, lines, box)
+    return sheet
+
+
+def _joined(frame: Picture, sheet: Sheet, panels: Sequence[Plate]) -> Plate:
+    """One plate of the panels, which can be printed already where that is asked for, and of what is written about them."""
+    plate = Plate(
         frame.width_px,
         frame.height_px,
-        None if frame.transparent else theme.paper,
-        theme.halo,
-        tuple(r for p in panels for r in p.rasters),
-        (*(s for p in panels for s in p.shapes), *sheet.shapes),
-        (*(w for p in panels for w in p.words), *sheet.words),
+        None if frame.transparent else sheet.theme.paper,
+        sheet.theme.halo,
+        shapes=(*(s for p in panels for s in p.shapes), *sheet.shapes),
+        words=(*(w for p in panels for w in p.words), *sheet.words),
     )
+    plate = pressed(plate) if sheet.theme.press else plate
+    return replace(plate, rasters=tuple(r for p in panels for r in p.rasters))
 
 
-def _frame(
-    scenario: Scenario, figure: Figure, parts: Sequence[Part], legend: Legend, size: tuple[int, int] | None
-) -> Picture:
+def _frame(scenario: Scenario, figure: Figure, parts: Sequence[Part], legend: Legend, size: tuple[int, int] | None) -> Picture:
     """The page as a picture that shows nothing: its words, and a size that leaves the panels room."""
     first = parts[0].picture
     caption = scenario.caption if figure.caption is None else figure.caption
@@ -181,8 +183,6 @@ def _write_legend(sheet: Sheet, frame: Picture) -> None:
             write_sign(sheet, item, x, y, size)
             sheet.write(item.text, x + SIGN_EM * size, y, size)
         y += line_height(size)
-
-
 
 
 def _laid_out(frame: Picture, figure: Figure, parts: Sequence[Part], theme: Theme) -> tuple[Page, list[Box], list[Head]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scenarios.loader import list_scenarios, load_scenario
 from scenarios.model import Scenario
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SIZE = (1280, 720)
 QUALITY = 84
+MARK = b"scenario "
 PAGE, FOLDER = "gallery.md", "images/gallery"
 HEAD = """# Gallery
 
@@ -23,13 +24,16 @@ scenario's, a file of the folder `scenarios/library`, and the commands make the 
 
 For training and explanation. No medical advice, no medical device.
 """
+
+
 def make_gallery(docs: Path, tell: Callable[[str], None] = lambda text: None) -> list[Path]:
     """Write the gallery into a folder of documentation.
 
     Parameters
     ----------
     docs : Path
-        Gets `gallery.md` and `images/gallery/<scenario>.jpg`; pictures that are up to date are left as they are.
+        Gets `gallery.md` and `images/gallery/<scenario>.jpg`; pictures that are up to date are left as they are, those of
+        scenarios that are no more are removed.
     tell : callable
         Told the name of each scenario before its picture is made.
 
@@ -38,6 +42,8 @@ def make_gallery(docs: Path, tell: Callable[[str], None] = lambda text: None) ->
     list of Path
         The files that were written.
     """
+    from sim.stills import write_whole
+
     scenarios = [load_scenario(name) for name in list_scenarios()]
     pictures = docs / FOLDER
     pictures.mkdir(parents=True, exist_ok=True)
@@ -49,9 +55,9 @@ def make_gallery(docs: Path, tell: Callable[[str], None] = lambda text: None) ->
             _save(_picture(scenario), target, request_mark(scenario))
             written.append(target)
     for gone in set(pictures.glob("*.jpg")) - {pictures / f"{s.name}.jpg" for s in scenarios}:
-        gone.unlink()
-    page = docs / PAGE
-    page.write_text(page_text(scenarios), "utf-8")
+        if mark_of(gone):
+            gone.unlink()
+    page = write_whole(docs / PAGE, lambda stream: stream.write(page_text(scenarios).encode()))
     return [*written, page]
 
 
@@ -61,14 +67,16 @@ def request_mark(scenario: Scenario) -> str:
 
 
 def mark_of(path: Path) -> str:
-    """Return the mark that a picture of the gallery carries, '' for none."""
-    from PIL import Image
+    """Return the mark that a picture of the gallery carries, '' for none, for no file and for one that is no picture."""
+    from PIL import Image, UnidentifiedImageError
 
-    if not path.is_file():
+    try:
+        with Image.open(path) as image:
+            comment = image.info.get("comment", b"")
+    except (FileNotFoundError, IsADirectoryError, UnidentifiedImageError):
         return ""
-    with Image.open(path) as image:
-        comment = image.info.get("comment", b"")
-    return comment.decode("ascii", "replace").removeprefix("scenario ") if isinstance(comment, bytes) else ""
+    own = isinstance(comment, bytes) and comment.startswith(MARK)
+    return comment.removeprefix(MARK).decode("ascii", "replace") if own else ""
 
 
 def page_text(scenarios: list[Scenario]) -> str:
@@ -115,6 +123,7 @@ def _picture(scenario: Scenario) -> Image:
 
 
 def _save(image: Image, path: Path, mark: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    image.convert("RGB").save(part, format="JPEG", quality=QUALITY, optimize=True, comment=f"scenario {mark}".encode())
-    part.replace(path)
+    from sim.stills import write_whole
+
+    look: dict[str, Any] = {"format": "JPEG", "quality": QUALITY, "optimize": True, "comment": MARK + mark.encode()}
+    write_whole(path, lambda stream: image.convert("RGB").save(stream, **look))

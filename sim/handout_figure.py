@@ -18,7 +18,7 @@ from sim.explain.page_plan import PageStep, plan
 from sim.explain.page_side import page_condition, page_procedure, page_side
 from sim.explain.page_views import Ground, pain_view, shot, view_of
 from sim.map_room import Surroundings, free_corner, summed
-from sim.map_signs import hex_of
+from sim.palette_checks import hex_of
 from sim.paper import INK, MUTED, Paper
 from sim.paper_text import Run, broken, width_of
 from sim.paper_trial import Trial

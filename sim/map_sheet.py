@@ -14,8 +14,9 @@ from scenarios.sites import read_table
 from sim import map_notes
 from sim.map_board import draw_view, framed_at
 from sim.map_notes import GAP, MARGIN, Plan
-from sim.map_signs import Group, hex_of
+from sim.map_signs import Group
 from sim.map_views import SheetView, sheet_views
+from sim.palette_checks import hex_of
 from sim.paper import Paper, page_size
 from sim.paper_trial import Trial
 from sim.tables import table

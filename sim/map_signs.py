@@ -6,14 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scenarios.sites import InjectionSite
+from sim.palette_checks import linear
 from sim.paper import INK, Paper
 from sim.theme import hex_colour
-
-Array = NDArray[np.float64]
 
 NARROW = 0.8
 CORNERS = {
@@ -63,15 +59,8 @@ def write_number(paper: Paper, site: InjectionSite, group: Group, x: float, y: f
 
 def is_light(colour: str) -> bool:
     """Return whether dark letters read better on a colour than white ones."""
-    part = hex_colour(colour)
-    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
-    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
+    luminance = float(linear(hex_colour(colour)) @ (0.2126, 0.7152, 0.0722))
     return (luminance + 0.05) / 0.065 > 1.05 / (luminance + 0.05)
-
-
-def hex_of(colour: Array) -> str:
-    """Return '#rrggbb' of a colour (3,) in 0 to 1."""
-    return "#" + "".join(f"{round(255 * float(v)):02x}" for v in colour)
 
 
 def _shape(canvas: Any, name: str, radius: float) -> None:

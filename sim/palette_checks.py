@@ -59,6 +59,11 @@ def rgb_of(lab_values: ArrayLike) -> Array:
     return encoded(xyz @ np.linalg.inv(np.array(screen["adapt"]) @ np.array(screen["xyz_from_rgb"])).T)
 
 
+def hex_of(rgb: ArrayLike) -> str:
+    """Return an sRGB colour (3,), cut to 0 to 1, as '#rrggbb'."""
+    return "#" + "".join(f"{int(v):02x}" for v in np.round(255 * np.clip(np.asarray(rgb, dtype=np.float64), 0, 1)))
+
+
 def seen_by(rgb: ArrayLike, deficiency: str) -> Array:
     """Return colours (..., 3) as an eye sees them: 'normal', 'protan', 'deutan' or 'tritan'."""
     if deficiency == "normal":

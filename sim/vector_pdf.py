@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.lettering import FACES, baseline, font_path, left_end, text_width
+from sim.paper_text import face
 from sim.vector_plate import Bar, Disc, Plate, Raster, Shape, Words, rim_colour, rim_px
 
 if TYPE_CHECKING:
@@ -108,16 +109,16 @@ def _text(canvas: Canvas, words: Words, plate: Plate) -> None:
     """Draw one line of text, as long as in the PNG."""
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
-    face = _face(words.bold)
+    name = face(words.bold)
     width = text_width(words.text, words.size, bold=words.bold)
-    natural = stringWidth(words.text, face, words.size)
+    natural = stringWidth(words.text, name, words.size)
     stretch = width / natural if natural > 0 else 1.0
     x = left_end(words.x, width, words.anchor)
     y = plate.height_px - baseline(words.y, words.size, bold=words.bold)
     if words.halo:
         _rim(canvas, words, rim_colour(words, plate.halo), x, y, stretch)
     line = canvas.beginText(x, y)
-    line.setFont(face, words.size)
+    line.setFont(name, words.size)
     line.setHorizScale(100 * stretch)
     line.setFillColorRGB(*words.colour)
     line.textOut(words.text)
@@ -177,19 +178,6 @@ def _outlines(face: str) -> tuple[Any, Mapping[int, str], int] | None:
         return None
     font = TTFont(io.BytesIO(path.read_bytes()))
     return font.getGlyphSet(), font.getBestCmap(), int(font["head"].unitsPerEm)
-
-
-@cache
-def _face(bold: bool) -> str:
-    """Register a face and return its name in the file; Helvetica where DejaVu is not installed."""
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    path = font_path(FACES[bold])
-    if path is None:
-        return "Helvetica-Bold" if bold else "Helvetica"
-    pdfmetrics.registerFont(TTFont(path.stem, str(path)))
-    return path.stem
 
 
 def _opaque(canvas: Canvas, opacity: float) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.lettering import FACES, baseline, font_path, left_end, text_width
+from sim.palette_checks import hex_of
 from sim.vector_plate import Bar, Disc, Plate, Raster, Shape, Words, rim_colour, rim_px
 
 Array = NDArray[np.float64]
@@ -50,7 +51,7 @@ def svg_text(plate: Plate, metadata: Mapping[str, str]) -> str:
         *_faces(plate.words),
     ]
     if plate.paper is not None:
-        lines.append(f'<rect width="{plate.width_px}" height="{plate.height_px}" fill="{_hex(plate.paper)}"/>')
+        lines.append(f'<rect width="{plate.width_px}" height="{plate.height_px}" fill="{hex_of(plate.paper)}"/>')
     lines += [_image(raster) for raster in plate.rasters]
     lines += ['<g fill="none" stroke-linecap="round" stroke-linejoin="round">', *map(_shape, plate.shapes), "</g>"]
     lines += ["<g>", *(_text(words, plate.halo) for words in plate.words if words.text), "</g>", "</svg>"]
@@ -115,23 +116,24 @@ def _shape(shape: Shape) -> str:
     """One shape."""
     if isinstance(shape, Bar):
         x0, y0, x1, y1 = shape.box
-        return f'<rect x="{x0}" y="{y0}" width="{x1 - x0}" height="{y1 - y0}" fill="{_hex(shape.colour)}"/>'
+        return f'<rect x="{x0}" y="{y0}" width="{x1 - x0}" height="{y1 - y0}" fill="{hex_of(shape.colour)}"/>'
     opacity = f' opacity="{_number(shape.opacity)}"' if shape.opacity < 1 else ""
     if isinstance(shape, Disc):
         x, y = (_number(v) for v in shape.centre)
-        return f'<circle cx="{x}" cy="{y}" r="{_number(shape.radius)}" fill="{_hex(shape.colour)}"{opacity}/>'
+        return f'<circle cx="{x}" cy="{y}" r="{_number(shape.radius)}" fill="{hex_of(shape.colour)}"{opacity}/>'
     path = "L".join(f"{_number(x)} {_number(y)}" for x, y in shape.points)
-    return f'<path d="M{path}" stroke="{_hex(shape.colour)}" stroke-width="{_number(shape.width)}"{opacity}/>'
+    return f'<path d="M{path}" stroke="{hex_of(shape.colour)}" stroke-width="{_number(shape.width)}"{opacity}/>'
 
 
 def _text(words: Words, halo: Array) -> str:
     """One line of text."""
     width = text_width(words.text, words.size, bold=words.bold)
     place = f'x="{_number(left_end(words.x, width, words.anchor))}" y="{_number(baseline(words.y, words.size, bold=words.bold))}"'
-    look = f'font-size="{words.size}" fill="{_hex(words.colour)}"' + (' font-weight="bold"' if words.bold else "")
+    look = f'font-size="{words.size}" fill="{hex_of(words.colour)}"' + (' font-weight="bold"' if words.bold else "")
     rim = rim_px(words)
     if rim:
-        look += f' stroke="{_hex(rim_colour(words, halo))}" stroke-width="{2 * rim}" stroke-linejoin="round" paint-order="stroke"'
+        colour = hex_of(rim_colour(words, halo))
+        look += f' stroke="{colour}" stroke-width="{2 * rim}" stroke-linejoin="round" paint-order="stroke"'
     length = f' textLength="{_number(width)}" lengthAdjust="spacingAndGlyphs"' if len(words.text) > 1 else ""
     return f"<text {place} {look}{length}>{escape(words.text)}</text>"
 
@@ -139,8 +141,3 @@ def _text(words: Words, halo: Array) -> str:
 def _number(value: float) -> str:
     """A number to a hundredth."""
     return f"{float(value):.2f}".rstrip("0").rstrip(".")
-
-
-def _hex(colour: Array) -> str:
-    """A colour as '#rrggbb'."""
-    return "#" + "".join(f"{int(v):02x}" for v in np.round(np.clip(colour, 0, 1) * 255))

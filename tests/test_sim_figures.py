@@ -11,10 +11,12 @@ from meshes.model import Anatomy, Structure, SurfaceMesh
 from scenarios.faults import ScenarioError
 from scenarios.loader import load_scenario
 from scenarios.model import Scenario
+from sim.cli import main
 from sim.figure_panels import Part, figure_parts
 from sim.figures import FigurePage, figure_of
 from sim.lettering import text_width
 from sim.marks import ball, tube
+from sim.palette_checks import printable
 from sim.picture import Camera, Cut, Label, Needle, Picture, Shown
 from sim.stills import compose_still, render
 from sim.vector_plate import Stroke
@@ -138,6 +140,22 @@ def test_legends_of_several_panels_are_written_once(page: FigurePage) -> None:
     assert page.frame.legend and not any(p.picture.legend for p in page.parts)
 
 
+@pytest.mark.image
+def test_the_legend_of_a_figure_for_print_is_in_colours_that_can_be_printed(tiny_anatomy: Anatomy, tmp_path: Path) -> None:
+    text = FIGURE.replace('legend = "a line"', 'legend = "a line"\ncolour = "#00ff00"')
+    made = figure_of(scenario_of(tmp_path, text), tiny_anatomy, size=(700, 600), style="print")
+    assert "#00ff00" in [row.colour for row in made.frame.legend]
+    assert all(printable(s.colour) for s in (*made.plate.shapes, *made.plate.words))
+
+
+def test_two_files_of_one_name_are_refused_and_no_folder_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(scenario_of(tmp_path).origin.file)
+    assert main(["render", path, path, "--view", "side", "-o", str(tmp_path / "new" / "folder")]) == 2
+    said = capsys.readouterr().err
+    assert "two pictures would be called mine-side.png" in said and said.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.toml"]
+
+
 def test_a_scenario_without_a_figure_and_a_page_without_room_are_refused(tiny_anatomy: Anatomy, tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="no figure"):
         figure_of(load_scenario("gon-landmark"), tiny_anatomy)
@@ -163,7 +181,7 @@ def test_a_panel_shows_its_step(anatomy: Anatomy) -> None:
 
 
 def nerve(key: str, points: list[list[float]], radius: float) -> Structure:
-    line = np.linspace(*np.array(points), 60)
+    line = np.linspace(np.array(points[0]), np.array(points[1]), 60)
     mesh = tube(line, radius)
     return Structure(key, "median", "nerve", "nerve", key, key, None, mesh, line, np.full(60, radius))
 

@@ -261,15 +261,32 @@ def command(scenario: str, out: Path, **more: Any) -> argparse.Namespace:
     [
         ({"kind": "ultrasound-sweep"}, "no ultrasound image"),
         ({"size": "10x10"}, "--size"),
-        ({"fps": 500.0}, "--fps"),
+        ({"size": "64x64"}, "64x64 pixels leave the film's drawing no room"),
+        ({"fps": 500.0}, "--fps: must be at most 60"),
+        ({"fps": 60.0}, "fps is 60.0; it must be above 0 and at most 50"),
+        ({"seconds": float("nan")}, "--seconds: must be a finite number"),
+        ({"seconds": 0.0}, "--seconds: must be more than 0"),
         ({"view": "nowhere"}, "view is 'nowhere'"),
+        ({"view": "all"}, "view is 'all'"),
+        ({"kind": "tour"}, "--seconds is not for a film of the kind 'tour'"),
+        ({"sweep": "slide:0:1"}, "--sweep is not for a film of the kind 'turntable'"),
+        ({"captions_file": True}, "film.vtt: is a directory"),
     ],
 )
 def test_a_bad_request_is_one_line_and_writes_nothing(tmp_path: Path, more: dict[str, Any], told: str) -> None:
     (tmp_path / "s.toml").write_text(PAINTED)
+    out = tmp_path / "new" / "film.gif"
+    if more.get("captions_file"):
+        out = tmp_path / "film.gif"
+        out.with_suffix(".vtt").mkdir()
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(BadInput, match=told) as fault:
-        run(command(str(tmp_path / "s.toml"), tmp_path / "film.mp4", **more))
-    assert "\n" not in str(fault.value)
+        run(command(str(tmp_path / "s.toml"), out, **more))
+    assert "\n" not in str(fault.value) and sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_film_of_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(PAINTED)
     with pytest.raises(BadInput, match=r"must be one of \.mp4"):
         run(command(str(tmp_path / "s.toml"), tmp_path / "film.avi"))
     assert [p.name for p in tmp_path.iterdir()] == ["s.toml"]

@@ -30,8 +30,9 @@ def test_only_what_has_changed_is_made_anew(tmp_path: Path, monkeypatch: pytest.
     assert gallery.make_gallery(tmp_path) == [picture, tmp_path / gallery.PAGE]
     before = picture.stat().st_mtime_ns
     (picture.parent / "gone.jpg").write_bytes(picture.read_bytes())
+    (picture.parent / "mine.jpg").write_bytes(b"not of the gallery")
     assert gallery.make_gallery(tmp_path) == [tmp_path / gallery.PAGE] and picture.stat().st_mtime_ns == before
-    assert [p.name for p in picture.parent.iterdir()] == ["gon-path.jpg"]
+    assert sorted(p.name for p in picture.parent.iterdir()) == ["gon-path.jpg", "mine.jpg"]
 
 
 def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ SMALLEST_PT = 7.4  # the raised numbers of sources
 @cache
 def told() -> dict[tuple[str | None, str | None], Scenario]:
     """One shipped scenario for each procedure and condition that are told together."""
-    found = {}
+    found: dict[tuple[str | None, str | None], Scenario] = {}
     for name in list_scenarios():
         scenario = load_scenario(name)
         if scenario.page is not None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from meshes.model import Anatomy
-from scenarios.loader import load_scenario
+from scenarios.loader import list_scenarios, load_scenario
 from scenarios.preempt import preempt_sites
 from sim import map_board
 from sim.cameras import edge_marks
+from sim.cli import main
 from sim.map_board import framed_at
 from sim.map_room import spread
 from sim.map_sheet import PAGES, lay_sheet, map_sheet, plan_of, write_map_sheet
@@ -200,6 +201,32 @@ def test_only_preempt_has_a_sheet(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="paper is 'a5'"):
         write_map_sheet(load_scenario("preempt-31"), tmp_path, "a5")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["preempt-31", "--seed", "0"], "--seed is not for a map sheet"),
+        (["preempt-31", "--transparent"], "--transparent is not for a map sheet"),
+        (["gon-path"], "its procedure is not 'preempt'"),
+        (["preempt-31", "preempt-31"], "two pictures would be called preempt-31-sheet-a4.pdf"),
+        (["preempt-31", "-o", " "], "-o is empty"),
+    ],
+)
+def test_a_bad_request_is_told_in_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["render", "--sheet", "a4", "-o", "new/folder", *words]) == 2
+    out, said = capsys.readouterr()
+    assert out == "" and told in said and said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_means_every_scenario_of_the_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", "all", "--sheet", "a4", "--check"]) == 0
+    plans = [n for n in list_scenarios() if (p := load_scenario(n).procedure) is not None and p.name == "preempt"]
+    assert len(plans) >= 2 and f"Map sheets: {len(plans)}." in capsys.readouterr().err
 
 
 @pytest.mark.slow

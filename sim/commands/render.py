@@ -7,12 +7,14 @@ import importlib.util
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from scenarios.basics import CameraName
+from scenarios.faults import ScenarioError
 from scenarios.loader import list_scenarios, load_scenario
 from scenarios.model import Scenario
 from sim.commands.faults import BadInput, cannot
@@ -34,55 +36,75 @@ def run(args: argparse.Namespace) -> int:
     formats = _formats(args.format)
     if args.figure and args.view:
         raise BadInput("--figure takes its views from the scenario's panels; leave out --view.")
-    names = list_scenarios() if "all" in args.scenarios else args.scenarios
-    scenarios = [load_scenario(name) for name in names]
-    if args.figure and "all" in args.scenarios:
-        scenarios = [s for s in scenarios if s.figure is not None]
+    lack = "there is no table [figure]; add one with [[figure.panel]]."
+    scenarios = _chosen(args, lambda s: not args.figure or s.figure is not None, lack)
     for scenario in scenarios:
         _check_views(scenario, args.view)
-        if args.figure and scenario.figure is None:
-            raise BadInput(f"{scenario.origin.file}: there is no table [figure]; add one with [[figure.panel]].")
-    folder = None if args.check else writable(args.out)
-    work = (_figures if args.figure else _pictures)(args, scenarios, size)
-    files = [name for name, _, _ in work]
-    twice = sorted({n for n in files if files.count(n) > 1})
-    if twice:
-        raise BadInput(f"two pictures would be called {twice[0]}.{formats[0]}; give the scenarios different file names.")
-    if folder is None:
-        args.tell(f"Nothing is wrong. Pictures: {len(work)}.")
-        return 0
-    written = _written(args, work, folder, formats)
+    with nullcontext() if args.check else made_folder(args.out) as folder:
+        work = (_figures if args.figure else _pictures)(args, scenarios, size)
+        _check_names([name for name, _, _ in work], f".{formats[0]}")
+        if folder is None:
+            args.tell(f"Nothing is wrong. Pictures: {len(work)}.")
+            return 0
+        written = _written(args, work, folder, formats)
     if args.json:
         print(json.dumps({"written": written}))
     return 0
 
 
+def _chosen(args: argparse.Namespace, has: Callable[[Scenario], bool], lack: str) -> list[Scenario]:
+    """The scenarios that are named, each of which must have what is asked for; 'all' means those that have it."""
+    every = "all" in args.scenarios
+    found = [load_scenario(name) for name in (list_scenarios() if every else args.scenarios)]
+    for scenario in found:
+        if not every and not has(scenario):
+            raise BadInput(f"{scenario.origin.file}: {lack}")
+    return [scenario for scenario in found if has(scenario)]
+
+
+def _check_names(names: Sequence[str], ending: str) -> None:
+    """Refuse names of which two are the same: one file would take the place of another."""
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise BadInput(f"two pictures would be called {twice[0]}{ending}; give the scenarios different file names.")
+
+
 def _sheets(args: argparse.Namespace) -> int:
     """Write the map sheets of PREEMPT scenarios."""
     given = {"--view": args.view, "--format": args.format, "--figure": args.figure, "--size": args.size, "--style": args.style,
-             "--transparent": args.transparent}  # fmt: skip
+             "--seed": args.seed, "--transparent": args.transparent}  # fmt: skip
     for option, value in given.items():
-        if value:
+        if value is not None and value is not False and value != []:
             raise BadInput(f"{option} is not for a map sheet; leave it out.")
     _library("--sheet")
-    scenarios = [load_scenario(name) for name in args.scenarios]
-    for scenario in scenarios:
-        if scenario.procedure is None or scenario.procedure.name != "preempt":
-            raise BadInput(f"{scenario.origin.file}: its procedure is not 'preempt', of which alone there are map sheets.")
+    lack = "its procedure is not 'preempt', of which alone there are map sheets."
+    scenarios = _chosen(args, lambda s: s.procedure is not None and s.procedure.name == "preempt", lack)
+    _check_names([s.name for s in scenarios], f"-sheet-{args.sheet}.pdf")
     if args.check:
         args.tell(f"Nothing is wrong. Map sheets: {len(scenarios)}.")
         return 0
-    folder = writable(args.out)
     from sim.map_sheet import write_map_sheet
 
     written: list[str] = []
-    for scenario in scenarios:
-        try:
-            written += map(str, write_map_sheet(scenario, folder, args.sheet))
-        except OSError as error:
-            raise cannot("be written", error.filename or folder, error) from error
+    with made_folder(args.out) as folder:
+        for scenario in scenarios:
+            with _told_as(scenario.origin.file, folder):
+                written += map(str, write_map_sheet(scenario, folder, args.sheet))
     print(json.dumps({"written": written}) if args.json else "\n".join(written))
     return 0
+
+
+@contextmanager
+def _told_as(name: str, path: Path) -> Iterator[None]:
+    """Turn what goes wrong while `path` is made for `name` into a fault of one line."""
+    try:
+        yield
+    except ScenarioError:
+        raise
+    except ValueError as error:
+        raise BadInput(f"{name}: {error}") from error
+    except OSError as error:
+        raise cannot("be written", error.filename or path, error) from error
 
 
 def _library(option: str) -> None:
@@ -162,10 +184,8 @@ def _written(args: argparse.Namespace, work: list[Work], folder: Path, formats: 
         for name, told, write in work:
             step(told)
             path = folder / f"{name}.png"
-            try:
+            with _told_as(name, path):
                 dropped = write(path, formats)
-            except OSError as error:
-                raise cannot("be written", error.filename or path, error) from error
             if dropped and not args.quiet:
                 args.tell(f"{name}: no room for {', '.join(repr(text) for text in dropped)}.")
             for ending in formats:
@@ -183,8 +203,23 @@ def _check_views(scenario: Scenario, names: list[str]) -> None:
         raise BadInput(f"--{error} Views of {scenario.name}: {own}; cameras: {cameras}.") from error
 
 
+@contextmanager
+def made_folder(name: str) -> Iterator[Path]:
+    """Give a folder that can be written to, made if need be; what was made and is still empty goes again if the rest fails."""
+    made = [p for p in (Path(name), *Path(name).parents) if not os.path.lexists(p)]
+    try:
+        yield writable(name)
+    except BaseException:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
 def writable(name: str) -> Path:
     """Return the folder, made if need be, after writing a probe file of some size into it."""
+    if not name.strip():
+        raise BadInput("-o is empty; give a folder, or leave it out.")
     folder = Path(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)

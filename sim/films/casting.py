@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
+from meshes._check import check_choice
 from meshes.model import Anatomy
+from scenarios.basics import CameraName
 from scenarios.model import Scenario
 from scenarios.products import Film
 from sim.compose import compose
@@ -61,8 +63,9 @@ def cast_of(
 
 
 def _views(scenario: Scenario, film: Film) -> list[str]:
-    """The views that a film uses, its own first."""
+    """The views that a film uses, its own first; of a tour, those of its stops."""
     first = film.view or scenario.view[0].name
+    check_choice("view", first, dict.fromkeys([*(v.name for v in scenario.view), *get_args(CameraName)]))
     if film.kind != "tour":
         return [first]
     stops = [s.view for s in film.stop] or [v.name for v in scenario.view]

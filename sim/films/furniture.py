@@ -25,6 +25,7 @@ SIZES = {"title": 26.0, "label": 17.0, "caption": 23.0, "small": 13.0, "mark": 3
 LEAST = {"title": 12, "label": 9, "caption": 12, "small": 8, "mark": 12}
 MARGIN, COLUMN, COLUMN_WITH_NAMES, PANEL = 0.022, 0.1, 0.2, 0.42
 MOST_LINES = 2
+LEAST_DRAWING_PX = 48
 BAR_PX = 6.0
 MARKER_PX = 11.0
 AWAY, FACING = 0.15, 0.45  # cosine between skin and camera at which a marker begins to show, and is whole
@@ -64,12 +65,16 @@ def film_page(pictures: Sequence[Picture], theme: Theme, captions: Sequence[str]
         All that will be written under the picture; the band has room for the longest.
     panel, names : bool
         Keep room for an ultrasound image; for labels.
+
+    Raises
+    ------
+    ValueError
+        If the size leaves the drawing no room.
     """
     picture = pictures[0]
     width, height = picture.width_px, picture.height_px
     unit = min((width * height / (FULL_PX[0] * FULL_PX[1])) ** 0.5, width / 700, height / 400)
-    scale = min(theme.text_scale, 1.15)
-    sizes = {k: max(LEAST[k], round(v * unit * scale)) for k, v in SIZES.items()}
+    sizes = {k: max(LEAST[k], round(v * unit * min(theme.text_scale, 1.15))) for k, v in SIZES.items()}
     margin = max(2, round(MARGIN * min(width, height)))
     room = width - 2 * margin
     title = max((_title(p.title, sizes, room) for p in pictures), key=len)
@@ -83,11 +88,18 @@ def film_page(pictures: Sequence[Picture], theme: Theme, captions: Sequence[str]
     left, right = _columns(picture, sizes["small"], width - wide, names=names)
     end, foot, gap = width - margin - (wide + margin if panel else 0), band.y0 - margin // 2, margin // 2
     page = Page(
-        unit=unit * FULL_PX[0] / 1920, title=Box(margin, margin, width - margin, top),
-        drawing=Box(margin + left + gap, top, end - right - gap, foot), left=Box(margin, top, margin + left, foot),
-        right=Box(end - right, top, end, foot), caption=band, title_lines=title, caption_lines=(), sizes=sizes,
+        unit=unit * FULL_PX[0] / 1920, title=Box(margin, margin, width - margin, top), left=Box(margin, top, margin + left, foot),
+        drawing=_roomy(Box(margin + left + gap, top, end - right - gap, foot), picture), right=Box(end - right, top, end, foot),
+        caption=band, title_lines=title, caption_lines=(), sizes=sizes,
     )  # fmt: skip
     return FilmPage(page, Box(end + margin, top, width - margin, foot) if panel else None, bar, small)
+
+
+def _roomy(drawing: Box, picture: Picture) -> Box:
+    """The box of the drawing, refused where nothing could be seen in it."""
+    if min(drawing.width, drawing.height) < LEAST_DRAWING_PX:
+        raise ValueError(f"{picture.width_px}x{picture.height_px} pixels leave the film's drawing no room; make the film larger.")
+    return drawing
 
 
 def _title(text: str, sizes: dict[str, int], room: int) -> tuple[str, ...]:

@@ -14,9 +14,7 @@ from sim.overlay import Sheet, anchors_on_page, place_labels, write_labels
 from sim.page import Box, Page
 from sim.picture import Label, Picture
 from sim.stage import Piece
-from sim.stills import FADE
-
-SIDEWAYS = 0.3
+from sim.stills import FADE, SIDEWAYS
 
 
 def write_names(
