@@ -37,7 +37,9 @@ SCHEMA = 1
 class Source(Part):
     """Which anatomy is shown."""
 
-    source: Name = Field("shipped", description="'shipped', a name of `inion atlas list`, or the path of a model file, from the scenario's folder.")
+    source: Name = Field(
+        "shipped", description="'shipped', a name of `inion atlas list`, or the path of a model file, from the scenario's folder."
+    )
     patient: dict[Name, Told | dict[Name, Told | Point]] = Field(
         default_factory=dict,
         description="A person in place of the shipped man: sex, head_length_mm, head_breadth_mm, head_height_mm, "

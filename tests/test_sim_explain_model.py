@@ -114,6 +114,7 @@ def test_layers_and_steps_name_nothing_that_does_not_exist(anatomy: Anatomy) -> 
     known = {"*", "probe", "ultrasound", "sites", *groups(), *(s.kind for s in anatomy.structures.values())}
     known |= {split_key(key)[0] for key in anatomy.structures}
     rules = table("explain_model")
+    assert {"calm", "pathway"} <= set(rules["layers"])
     shows = [row["show"] for row in rules["layers"].values()] + [row.get("add", {}) for row in rules["steps"].values()]
     names = {name.removeprefix("own:") for show in shows for name in show}
     names |= {n.removeprefix("own:") for row in rules["steps"].values() for n in row.get("highlight", ())}
@@ -137,6 +138,7 @@ def test_at_each_step_what_matters_is_near_the_middle_and_seen(right: PatientMod
     assert step["seen"] > 0.6
 
 
+@pytest.mark.slow
 def test_the_left_is_the_mirror_of_the_right(right: PatientModel, left: PatientModel) -> None:
     for name in ("start", "nerve", "needle", "convergence", "map:cluster-headache"):
         one, other = right.info["cameras"][name], left.info["cameras"][name]

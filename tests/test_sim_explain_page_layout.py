@@ -12,6 +12,7 @@ from meshes.model import Anatomy
 from scenarios.explain_texts import load_texts
 from tests.explain_pages import LANGUAGES, Opened, axe, balls, grey_page, launched, opened
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent
 SIZES = ((768, 1024), (1024, 768), (1280, 720), (390, 844))
 CLASHES = """() => { const shown = (e) => getComputedStyle(e).visibility !== 'hidden' && e.offsetParent && e.textContent;
@@ -88,23 +89,13 @@ def test_nothing_lies_in_another_language(page: Opened, language: str) -> None:
     page.page.select_option("#language", "en", force=True)
 
 
-def test_the_audit_finds_nothing(page: Opened) -> None:
-    for name in ("pain", "risks"):
-        page.go(page.run(f"inionPage.data.steps.findIndex((s) => s.id === '{name}')"))
-        assert axe(page) == []
-    page.run("document.getElementById('more').showModal()")
-    assert axe(page) == []
-    page.run("document.getElementById('more').close()")
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_audit_of_every_step_finds_nothing(page: Opened, language: str) -> None:
     page.page.select_option("#language", language, force=True)
     for step in range(page.steps):
         page.go(step)
         assert axe(page) == []
-    for window in ("what", "source"):
+    for window in ("what", "source", "more"):
         page.run(f"document.getElementById('{window}').showModal()")
         assert axe(page) == []
         page.run(f"document.getElementById('{window}').close()")
@@ -114,12 +105,6 @@ def test_the_audit_of_every_step_finds_nothing(page: Opened, language: str) -> N
 # --- sizes, paper, lesser devices
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_nothing_overlaps_or_is_cut_off(browser: Any, file: Path, size: tuple[int, int]) -> None:
-    fits(browser, file, size, ("de",) if size == SIZES[0] else (), range(0, 13, 3))
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_no_step_overlaps_or_is_cut_off(browser: Any, file: Path, size: tuple[int, int]) -> None:
     fits(browser, file, size, LANGUAGES, range(13))

@@ -23,6 +23,7 @@ from tests.browsers import Page, browser_path
 from tests.test_sim_explain_model import SOME
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.image,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
 ]
@@ -346,7 +347,6 @@ def test_with_reduced_motion_the_camera_is_there_at_once(browser: Any, model: Pa
         assert all(0 < x < 900 and 0 < y < 300 for x, y in places)  # a broad low picture still holds what it should
 
 
-@pytest.mark.slow
 def test_it_turns_smoothly_without_a_graphics_card(browser: Any, anatomy: Anatomy, tmp_path: Path, voxel_cache: Path) -> None:
     """At most 100 ms of two processors' time for a picture of 768 x 1024, which is 20 pictures a second; whoever else is busy."""
     turn = """(count) => new Promise((done) => { const gl = v.renderer.getContext(), px = new Uint8Array(4); let n = 0;
@@ -354,7 +354,7 @@ def test_it_turns_smoothly_without_a_graphics_card(browser: Any, anatomy: Anatom
         if (++n < count) requestAnimationFrame(step); else done(v.stats()); }; requestAnimationFrame(step); })"""
     model = patient_model(anatomy, load_scenario("gon-block-landmark"))
     with shown(browser, model, tmp_path, viewport={"width": 768, "height": 1024}) as page:
-        for layer in ("whole", "see_through", "muscles", "deep", "pathway"):
+        for layer in ("whole", "see_through", "calm", "muscles", "deep", "pathway"):
             ask(page, f"() => {{ v.present('start', 0); v.show('{layer}', 0); }}")
             page.page.evaluate(turn, 5)
             took = []

@@ -20,7 +20,17 @@ from sim.explain.model_scripts import three_js, three_revision, viewer_js
 from sim.explain.model_steps import Placed, Steps
 from sim.explain.model_store import kept_surfaces
 from sim.explain.model_surfaces import GHOST
-from sim.explain.model_tools import entry_told, hex_of, needle_of, needle_told, picture_of, png_of, site_told, ultrasound_told
+from sim.explain.model_tools import (
+    aim_of,
+    entry_told,
+    hex_of,
+    needle_of,
+    needle_told,
+    picture_of,
+    png_of,
+    site_told,
+    ultrasound_told,
+)  # fmt: skip
 from sim.shading import fibre_texture
 from sim.tables import table
 from sim.theme import Theme, load_theme
@@ -76,7 +86,7 @@ def patient_model(anatomy: Anatomy, scenario: Scenario, *, side: str | None = No
     told, tools = needle_told(needle, theme) if needle is not None else (None, [])
     sound, probe = ultrasound_told(anatomy, picture, theme)
     sites = [site_told(m, theme) for m in picture.markers] or ([entry_told(needle, skin, theme)] if needle is not None else [])
-    placed = Placed(own, told, sites, sound, convergence(anatomy, own))
+    placed = Placed(own, told, sites, sound, convergence(anatomy, own), aim_of(scenario, anatomy, own))
     steps = Steps(anatomy, surfaces, placed)
     info = _described(anatomy, surfaces, theme) | {
         "layers": {name: steps.named(row["show"]) for name, row in table("explain_model")["layers"].items()},

@@ -16,7 +16,7 @@ from sim.tables import table
 
 Array = NDArray[np.float64]
 
-NERVE = "greater_occipital_nerve"
+NERVE, FLOOR = "greater_occipital_nerve", "obliquus_capitis_inferior"  # and the muscle on which it lies
 MAP_SURE = 128  # weight from which a vertex counts as of a region
 
 
@@ -29,6 +29,7 @@ class Placed:
     sites: Sequence[Mapping[str, Any]]
     ultrasound: Mapping[str, Any]
     convergence: Mapping[str, Any] | None
+    aim: str = ""  # key of the nerve that needle and probe are aimed at; empty for the greater occipital one
 
 
 class Steps:
@@ -67,8 +68,7 @@ class Steps:
         points, rays, also = focus
         if name == "needle":
             row = self._needle_row(row)
-        show = self._show(row)
-        own = [self._own(k) for k in row.get("highlight", ())]
+        show, own = self._aimed(name, self._show(row), [self._own(k) for k in row.get("highlight", ())])
         asked = self._asked(name, row)
         share = self.sight.free(thin(rays, self.rules["camera"]["rays"]), show, own)
         azimuth, elevation = best(share, asked, row["free_deg"], also)
@@ -79,10 +79,14 @@ class Steps:
 
     def _show(self, row: Mapping[str, Any]) -> dict[str, float]:
         """The opacities of a step: its layer, and what it adds."""
-        show = self.rules["layers"][row["layer"]]["show"] | row.get("add", {})
-        if row.get("only_side"):  # the nerve of the other side would only distract
-            show = show | {f"{NERVE}_{'left' if self.sign > 0 else 'right'}": 0.35}
-        return self.named(show)
+        return self.named(self.rules["layers"][row["layer"]]["show"] | row.get("add", {}))
+
+    def _aimed(self, name: str, show: dict[str, float], own: list[str]) -> tuple[dict[str, float], list[str]]:
+        """What is shown and told apart at needle and probe: the nerve that they are aimed at, in place of the usual one."""
+        usual, aim = f"{NERVE}_{self.placed.side}", self.placed.aim
+        if name not in ("needle", "ultrasound") or aim in ("", usual):
+            return show, own
+        return show | {usual: 0.0, f"{FLOOR}_{self.placed.side}": 0.0, aim: 1.0}, [aim if k == usual else k for k in own]
 
     def named(self, show: Mapping[str, float]) -> dict[str, float]:
         """Return opacities with the side that is treated in place of 'own:'."""
@@ -97,19 +101,23 @@ class Steps:
         if name in ("place", "after") and sites:
             azimuth, elevation = angles(np.mean([s["normal"] for s in sites], axis=0))
             return azimuth, float(np.clip(0.6 * elevation, -25.0, 25.0))
-        if name == "needle" and self.placed.needle is not None:
+        if name == "needle" and self.placed.needle is not None and row["view_deg"][0] == 0.0:
             return angles(-np.array(self.placed.needle["direction"]))[0], row["view_deg"][1]
         return self.sign * row["view_deg"][0], row["view_deg"][1]
 
     def _needle_row(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """The step of the needle; of one that goes into a muscle, with that muscle told apart."""
         assert self.placed.needle is not None
-        tip, nerve, other = np.array(self.placed.needle["tip_mm"]), self._nerve(), row["elsewhere"]
-        if nerve is not None and _apart(nerve, tip) <= other["beyond_mm"]:
+        tip, other = np.array(self.placed.needle["tip_mm"]), {k: v for k, v in row["elsewhere"].items() if k != "beyond_mm"}
+        nerve = self._nerve(self.placed.aim)
+        if nerve is not None and _apart(nerve, tip) <= row["elsewhere"]["beyond_mm"]:
             return row
+        if len(self.placed.sites) >= self.rules["steps"]["place"]["many"]["from"]:
+            return {**row, **other, **row["many"], "highlight": []}
         muscles = [s for s in self.sight.surfaces if self.sight.kinds.get(s.key) == "muscle"]
         nearest = min(muscles, key=lambda s: _apart(np.asarray(s.vertices_mm), tip), default=None)
-        return {**row, "layer": other["layer"], "highlight": [] if nearest is None else [nearest.key]}
+        keys = [] if nearest is None else [nearest.key]
+        return {**row, **other, "add": row["add"] | dict.fromkeys(keys, 1.0), "highlight": keys}
 
     def _many(self) -> dict[str, dict[str, Any]]:
         """Views of all the sites of a procedure that has many: `place:front`, `place:side`, `place:back`."""
@@ -135,10 +143,12 @@ class Steps:
             entry, tip = np.array(p.needle["entry_mm"]), np.array(p.needle["tip_mm"])
             way = np.linspace(entry, tip, 12)
             line = np.array(p.needle["direction"])
-            return np.concatenate([way, [entry - 40 * line]]), way, lambda toward: 0.4 * (1 - float(toward @ line) ** 2)
+            held = np.concatenate([way, [entry - 40 * line], self._near(entry[None], name)])
+            return held, way, lambda toward: 0.4 * (1 - float(toward @ line) ** 2)
         if name == "ultrasound" and p.ultrasound:
             corners, normal = np.array(p.ultrasound["corners_mm"]), np.array(p.ultrasound["normal"])
-            held = np.concatenate([corners, [corners[:2].mean(axis=0) - 30 * np.array(p.ultrasound["axis"])]])
+            face = corners[:2].mean(axis=0)
+            held = np.concatenate([corners, [face - 30 * np.array(p.ultrasound["axis"])], self._near(face[None], name)])
             # what stands before the sheet is cut away, so nothing hides it
             return held, held[:0], lambda toward: abs(float(toward @ normal))
         if name == "convergence" and p.convergence is not None:
@@ -184,17 +194,17 @@ class Steps:
         tip = self.anatomy.landmarks.get("c2_spinous_tip")
         return np.zeros((0, 3)) if tip is None else np.asarray(tip)[None] - [0.0, 0.0, 30.0]
 
-    def _near(self, sites: Array) -> Array:
-        """Skin about the sites, so that a picture of one site still shows which part of the head it is."""
+    def _near(self, sites: Array, name: str = "place") -> Array:
+        """Skin about the sites of a step, so that a picture of one site still shows which part of the head it is."""
         if len(sites) > 4:
             return self._head()
         head = self._head()
         away = np.linalg.norm(head[:, None] - sites[None], axis=2).min(axis=1)
-        return np.asarray(head[away < self.rules["steps"]["place"]["about_mm"]])
+        return np.asarray(head[away < self.rules["steps"][name]["about_mm"]])
 
-    def _nerve(self) -> Array | None:
-        """Points of the nerve of the treated side and its branches."""
-        if (key := f"{NERVE}_{self.placed.side}") not in self.anatomy:
+    def _nerve(self, key: str = "") -> Array | None:
+        """Points of a nerve and its branches; by default the greater occipital one of the treated side."""
+        if (key := key or f"{NERVE}_{self.placed.side}") not in self.anatomy:
             return None
         nerve = self.anatomy[key]
         lines = [line for line in (nerve.centerline, *nerve.branches.values()) if line is not None]

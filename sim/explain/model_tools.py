@@ -17,6 +17,8 @@ from sim.compose import Scene
 from sim.explain.model_glb import Surface
 from sim.insets import insonated
 from sim.picture import Marker, Needle, Picture, Probe
+from sim.procedures import aimed_at
+from sim.procedures import told as procedure_file
 from sim.tables import table
 from sim.theme import Theme
 from sim.ultrasound.image import BModeImage
@@ -42,6 +44,15 @@ def picture_of(scenario: Scenario, anatomy: Anatomy, side: str | None) -> Pictur
     return Scene(scenario, anatomy, table("explain_model")["style"]).base()
 
 
+def aim_of(scenario: Scenario, anatomy: Anatomy, side: str) -> str:
+    """Return the key of the nerve that a scenario's needle is aimed at, on a side ('both': the right); empty for none."""
+    own = "left" if side == "left" else "right"
+    if scenario.procedure is None or all(t.kind != "nerve" for t in procedure_file(scenario.procedure).targets):
+        return ""
+    key = aimed_at(scenario.procedure, own)
+    return key if key in anatomy else ""
+
+
 def needle_of(picture: Picture, side: str) -> Needle | None:
     """Return the needle that is shown: the picture's own, else that of a site with a way, of that side if there is one."""
     if picture.needles:
@@ -65,7 +76,8 @@ def needle_told(needle: Needle, theme: Theme) -> tuple[dict[str, Any], list[Surf
         "diameter_mm": needle.diameter_mm, "depth_mm": round(float(np.linalg.norm(tip - entry)), 1),
         "ras_from_needle": _plain(parts.needle_matrix(held, 1.0), 5), "away_mm": rules["away_mm"], "way_mm": rules["way_mm"],
     }  # fmt: skip
-    return told, [_surface(k, s) for k, s in zip((SHAFT, HUB), parts.needle_solids(held, theme), strict=True)]
+    shaft, hub = (_surface(k, s) for k, s in zip((SHAFT, HUB), parts.needle_solids(held, theme), strict=True))
+    return told, [shaft, _without_syringe(hub)]
 
 
 def site_told(marker: Marker, theme: Theme) -> dict[str, Any]:
@@ -146,6 +158,14 @@ def _sheet(probe: Probe, pose: ProbePose) -> Array:
 def _surface(key: str, solid: parts.Solid) -> Surface:
     """A tool as a surface."""
     return Surface(key, solid.vertices_mm, solid.normals, solid.colours, solid.faces)
+
+
+def _without_syringe(hub: Surface) -> Surface:
+    """The hub alone: a syringe in front of a head frightens, and hides what it points to."""
+    low = -float(table("app_scene")["needle"]["hub_mm"][-1][0]) - 1e-6
+    faces = hub.faces[(np.asarray(hub.vertices_mm)[hub.faces][..., 2] >= low).all(axis=1)]
+    used, again = np.unique(faces, return_inverse=True)
+    return Surface(hub.key, hub.vertices_mm[used], hub.normals[used], hub.colours[used], again.reshape(faces.shape))
 
 
 def _placed(surface: Surface, matrix: Array) -> Surface:

@@ -22,8 +22,6 @@ from sim.explain.page_plan import PageStep, plan
 from sim.explain.page_scan import Scan, scan_figure, scan_of, shots_with
 from sim.explain.page_side import page_condition, page_places, page_procedure, page_side
 from sim.explain.page_views import Ground, browser_step, pain_maps, shots_of
-from sim.procedures import aimed_at
-from sim.procedures import told as procedure_file
 
 if TYPE_CHECKING:
     from scenarios.explain_texts import Texts
@@ -117,7 +115,7 @@ def explain_page(
 def _made(scenario: Scenario, anatomy: Anatomy, texts: Texts, sharper: float, tell: Callable[[str], None]) -> Made:
     """Everything that does not depend on the language."""
     from sim.explain.model import patient_model
-    from sim.explain.model_tools import picture_of
+    from sim.explain.model_tools import aim_of, picture_of
 
     procedure, condition, side = page_procedure(scenario), page_condition(scenario), page_side(scenario)
     if procedure is None and condition is None:
@@ -126,7 +124,8 @@ def _made(scenario: Scenario, anatomy: Anatomy, texts: Texts, sharper: float, te
     model = patient_model(anatomy, scenario, side=None if side == "both" else side)
     places = page_places(scenario, Skin(anatomy))
     muscles = tuple(dict.fromkeys(base for base, _, _ in places if base in texts.structures))
-    ground = Ground(anatomy, model.info, picture_of(scenario, anatomy, None), texts, side, muscles, _aim(scenario, anatomy, side))
+    aim = aim_of(scenario, anatomy, side)
+    ground = Ground(anatomy, model.info, picture_of(scenario, anatomy, None), texts, side, muscles, aim)
     conditions = (*([condition] if condition else []), *(c for c in texts.conditions if c != condition))
     steps = plan(texts, procedure, conditions, list(model.info["cameras"]))
     tell("ultrasound")
@@ -134,15 +133,6 @@ def _made(scenario: Scenario, anatomy: Anatomy, texts: Texts, sharper: float, te
     tell("pictures")
     return Made(scenario, ground, model, steps, conditions, shots_of(ground, steps, conditions, sharper), scan,
                 tuple(places))  # fmt: skip
-
-
-def _aim(scenario: Scenario, anatomy: Anatomy, side: str) -> str:
-    """The key of the nerve that the needle is aimed at; empty for none."""
-    own = "left" if side == "left" else "right"
-    if scenario.procedure is None or all(t.kind != "nerve" for t in procedure_file(scenario.procedure).targets):
-        return ""
-    key = aimed_at(scenario.procedure, own)
-    return key if key in anatomy else ""
 
 
 def _told(made: Made, texts: Texts) -> Told:

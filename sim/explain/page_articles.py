@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TITLES = {"pain": "where_pain", "path": "why_eye", "expect": "what_to_expect", "benefits": "benefits", "risks": "risks",
           "prepare": "prepare", "more": "questions"}  # fmt: skip
-STATIONS = ("greater_occipital_nerve", "spinal_nucleus_of_trigeminal_nerve", "ophthalmic_nerve")
+STATIONS = ("greater_occipital_nerve", "spinal_nucleus_of_trigeminal_nerve")  # the third is a place: behind the eye
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _told(told: Told, step: PageStep) -> list[Html]:
 
 def _stations(told: Told) -> Html:
     """The numbered places of the way of the pain, in words."""
-    names = [told.tongue.of(base) for base in STATIONS]
+    names = [*(told.tongue.of(base) for base in STATIONS), told.ui("behind_eye")]
     return titled(told.ui("pain_path"), tag("ol", *(tag("li", tag("span", esc(name), data_say="")) for name in names)))
 
 
@@ -193,7 +193,8 @@ def _pain(told: Told, step: PageStep) -> list[Html]:
         tag("button", esc(c.name), type="button", data_condition=key, aria_pressed="true" if i == 0 else "false")
         for i, (key, c) in enumerate(pairs)
     ]
-    parts = [tag("div", *chips, class_="chips screen-only", role="group", aria_label=told.ui("where_pain"))]
+    choice = tag("div", *chips, class_="chips screen-only", role="group", aria_label=told.ui("where_pain"))
+    parts = [] if told.own else [choice]
     for i, (key, condition) in enumerate(pairs):
         words = joined([passage(told.tongue, condition.felt.text, condition.felt.claims), _legend(told, key)])
         title = tag("h3", tag("span", esc(condition.name), data_say=""))
@@ -201,7 +202,7 @@ def _pain(told: Told, step: PageStep) -> list[Html]:
         own = (shot for name, shot in told.shots.items() if name.split("@")[0] == f"pain:{key}")
         shots = tag("div", *own, class_="wide-shots")
         parts.append(tag("section", title, words, shots, class_=class_ or None, data_of=key))
-    return parts
+    return [*parts, choice] if told.own else parts  # whose pain it is comes first
 
 
 def _legend(told: Told, condition: str) -> Html:

@@ -15,7 +15,6 @@ ICONS = {
     "print": "",
 }
 WORDS_HERE = "<!--words-->"
-LACKS = {"no-webgl": "no_3d", "no-voice": "no_voice"}
 SIDES = {"left": "left", "right": "right", "both": "both_sides"}
 
 
@@ -34,12 +33,10 @@ def frame(tongues: Sequence[Tongue], clinic: str, title: str, side: str, steps: 
         How many there are.
     """
     first = tongues[0]
-    lacks = [word(first, key, "p", id=id_, class_="soft lack screen-only", hidden="") for id_, key in LACKS.items()]
     words = tag(
         "main",
-        lacks[0],
+        _lack(first, "no-webgl", "no_3d"),
         Html(WORDS_HERE),
-        lacks[1],
         id="words",
         class_="words scroll",
         tabindex="0",
@@ -65,6 +62,11 @@ def word(tongue: Tongue, key: str, name: str = "span", **more: object) -> Html:
     return tag(name, esc(tongue.ui(key)), data_t=key, **more)
 
 
+def _lack(tongue: Tongue, id_: str, key: str) -> Html:
+    """What a device cannot do, told only where that is so."""
+    return word(tongue, key, "p", id=id_, class_="soft lack screen-only", hidden="")
+
+
 def button(tongue: Tongue, id_: str, key: str, *, icon: bool = False, class_: str | None = None) -> Html:
     """Return a button: an icon with a label for screen readers, or a word."""
     if not icon:
@@ -78,7 +80,8 @@ def button(tongue: Tongue, id_: str, key: str, *, icon: bool = False, class_: st
 def _bar(tongue: Tongue, clinic: str, title: str, side: str) -> Html:
     """The head line: what is explained, the clinic, the patient's side."""
     who = tag("div", tag("h1", esc(title), id="name"), tag("span", esc(clinic), id="clinic"), class_="who")
-    badge = tag("p", word(tongue, "chosen_side"), esc(": "), word(tongue, SIDES[side], "strong"), class_="badge", id="badge")
+    before = [word(tongue, "chosen_side"), tag("span", esc(": "), class_="colon")] if side != "both" else []
+    badge = tag("p", *before, word(tongue, SIDES[side], "strong"), class_="badge", id="badge")
     larger = [tag("span", esc("A+"), aria_hidden="true"), word(tongue, "text_size", class_="away")]
     tools = tag("div", tag("button", *larger, type="button", id="larger"), button(tongue, "menu", "menu"), class_="tools")
     return tag("header", who, badge, tools, class_="bar")
@@ -149,6 +152,7 @@ def _more(tongues: Sequence[Tongue], clinic: str) -> Html:
         field,
         word(first, "kept_here", "p", class_="soft"),
         tag("p", button(first, "print", "print")),
+        _lack(first, "no-voice", "no_voice"),
         word(first, "help", "h3"),
         word(first, "help_keys", "p"),
         word(first, "model_note", "p"),

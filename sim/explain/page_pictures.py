@@ -33,7 +33,7 @@ EDGE = 12.0
 NAME_WIDE = 210.0
 DISC = 17.0
 SEEN = {("L", "R"): "behind", ("R", "L"): "front", ("A", "P"): "left", ("P", "A"): "right"}
-HANDS = {"L": "left", "R": "right"}
+HANDS = {"L": "left", "R": "right", "A": "front", "P": "back"}
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,9 @@ def _sides(tongue: Tongue, shot: Shot) -> list[Html]:
 
 
 def hand(tongue: Tongue, side: str) -> str:
-    """Return the letter and the words of a side of the patient."""
+    """Return the letter and the words of a side of the patient; of front and back the word alone."""
+    if side in ("front", "back"):
+        return tongue.ui(f"letter_{side}")
     return f"{tongue.ui(f'letter_{side}')} · {tongue.ui(f'patients_{side}')}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from meshes.terms import split_key
@@ -17,6 +17,7 @@ PATH = "convergence"
 NEEDLE_OF: dict[str, Needle] = {"needle": "moves", "ultrasound": "in"}
 LAST: tuple[Kind, ...] = ("expect", "benefits", "risks", "prepare")
 MOST_NAMES = 3
+OF_PLACE = ("place", "needle", "ultrasound", "after")
 PLACES = ("site", "needle", "ultrasound", "convergence")
 
 
@@ -62,6 +63,9 @@ def plan(texts: Texts, procedure: str | None, conditions: Sequence[str], views: 
         Steps that the 3-D model knows.
     """
     told = [] if procedure is None else [_told(row, views) for row in texts.procedures[procedure].steps]
+    if procedure is not None and texts.procedures[procedure].investigational is not None:
+        # what is not a block numbs no area, so none is painted
+        told = [replace(step, focus="") if step.id == "feel" else step for step in told]
     if conditions:
         before = next((i for i, step in enumerate(told) if step.pulse or step.id == "why"), min(1, len(told)))
         told.insert(before, PageStep("pain", "pain", f"pain:{conditions[0]}"))
@@ -75,9 +79,9 @@ def plan(texts: Texts, procedure: str | None, conditions: Sequence[str], views: 
 
 
 def _told(row: StepText, views: Sequence[str]) -> PageStep:
-    """A step of the procedure; what the model has no view of is shown with the nerve."""
+    """A step of the procedure. What the model has no view of is shown with the nerve; a place that is not known, by no place."""
     pulse = row.focus == "convergence"
-    view = PATH if pulse else row.id if row.id in views else "nerve"
+    view = PATH if pulse else row.id if row.id in views else "start" if row.id in OF_PLACE else "nerve"
     return PageStep(row.id, "told", view, row.focus, NEEDLE_OF.get(row.id, "none"), pulse)
 
 

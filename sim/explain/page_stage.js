@@ -2,7 +2,7 @@
 const SVG = 'http://www.w3.org/2000/svg';
 const TURN_DEG = 15, ZOOM = 1.2, MOVE_S = 1.6, NEEDLE_S = 4, PULSE_S = 7, STATION_PX = 15, GAP_PX = 8, NARROW_PX = 520;
 const SEEN = { LR: 'view_behind', RL: 'view_front', AP: 'view_left', PA: 'view_right' };
-const HANDS = { L: 'left', R: 'right' };
+const HANDS = { L: 'left', R: 'right', A: 'front', P: 'back' };
 
 class Stage {
   constructor(data, still) {
@@ -129,7 +129,8 @@ class Stage {
     const short = this.view.clientWidth < NARROW_PX;
     for (const where of ['left', 'right']) {
       const el = document.getElementById(`hand-${where}`), hand = HANDS[sides[where]];
-      const text = hand ? `${this.words[`letter_${hand}`]} · ${this.words[short ? hand : `patients_${hand}`]}` : '';
+      const letter = this.words[`letter_${hand}`] ?? '', named = hand === 'left' || hand === 'right';
+      const text = named ? `${letter} · ${this.words[short ? hand : `patients_${hand}`]}` : letter;
       if (el.textContent !== text) el.textContent = text;
       el.hidden = !hand;
       el.dataset.side = sides[where];

@@ -15,6 +15,7 @@ from meshes.model import Anatomy
 from meshes.terms import split_key
 from sim.cameras import axes_of
 from sim.explain.model_cameras import framed
+from sim.explain.model_steps import FLOOR
 from sim.explain.page_pictures import SHARPER, SIZE, Shot, still
 from sim.explain.page_plan import LAST, PLACES, PageStep, names_of
 from sim.explain.page_sight import FACING, Seen, opacities
@@ -31,7 +32,8 @@ NERVE = "greater_occipital_nerve"
 PLACE_SIDES = ("front", "side", "back")  # from where a procedure with many places is shown
 WELL_FACING = 0.35
 AXIS_Y_MM, FOCUS_ELEVATION = -15.0, 8.0  # of the axis about which a structure is looked for; of the camera
-FOCUS_LEAST_MM = 190.0
+FOCUS_LEAST_MM = 215.0
+BOTH_CRANIUM = 0.92
 OUTSIDE_MM = 12.0  # of the needle: where its name points to
 
 
@@ -121,7 +123,7 @@ def aimed(ground: Ground, view: Mapping[str, Any]) -> Mapping[str, Any]:
     own = f"{NERVE}_{ground.own}"
     if ground.aim in ("", own) or own not in view["highlight"]:
         return view
-    return dict(view) | {"highlight": [ground.aim], "show": dict(view["show"]) | {ground.aim: 1.0}}
+    return dict(view) | {"highlight": [ground.aim], "show": dict(view["show"]) | {own: 0.0, ground.aim: 1.0}}
 
 
 def focus_view(ground: Ground, focus: str) -> Mapping[str, Any]:
@@ -137,7 +139,11 @@ def focus_view(ground: Ground, focus: str) -> Mapping[str, Any]:
     corners = np.array(list(product(*zip(boxes.min(axis=(0, 1)), boxes.max(axis=(0, 1)), strict=True))))
     middle = corners.mean(axis=0)
     azimuth = float(np.degrees(np.arctan2(middle[0], middle[1] - AXIS_Y_MM)))
-    show = {resolved(k, ground.own): v for k, v in ground.info["layers"]["see_through"].items()} | dict.fromkeys(among, 1.0)
+    other = {f"{k}_{ground.own}": 0.0 for k in (NERVE, FLOOR)}
+    calm = {resolved(k, ground.own): v for k, v in ground.info["layers"]["calm"].items()}
+    if ground.side == "both":  # else what is on the far side would shine through the skull
+        other = other | {"cranium": BOTH_CRANIUM}
+    show = calm | other | dict.fromkeys(among, 1.0)
     return framed(corners, azimuth, FOCUS_ELEVATION, FOCUS_LEAST_MM) | {"show": show, "highlight": keys, "paint": []}
 
 

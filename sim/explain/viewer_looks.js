@@ -7,7 +7,7 @@ const GLOSS = { bone: [0.07, 14], disc: [0.07, 14], muscle: [0.12, 18], nerve: [
 // what is glass is drawn after what is solid, the outermost last, each behind its own veil of depth so that only its front shows
 const SHELLS = { nerve: 1, artery: 1, vein: 1, brain: 2, bone: 3, disc: 3, ligament: 4, muscle: 5, hair: 7, skin: 8, tool: 9 };
 const THIN = ['nerve', 'artery', 'vein'];
-const UNCUT = ['nerve', 'skin', 'hair', 'tool'];
+const UNCUT = ['nerve', 'skin', 'hair', 'tool', 'bone'];
 
 const LIT = `
 uniform vec4 lamps; // key, fill, rim, edge
