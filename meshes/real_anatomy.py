@@ -56,8 +56,8 @@ def real_anatomy(
     -------
     Anatomy
         `meta` tells besides: `estimated` (keys that came from the model), `tre_mm` (median error of landmarks that are left
-        out in turn; None where there are too few), `tre_90_mm` (that nine of ten keep), `left_out_mm` (each), `landmark_confidence`,
-        `seating` (faults of the nerve's way, by side), `left_out` (parts under unknown keys) and
+        out in turn; None where there are too few), `tre_90_mm` (that nine of ten keep), `left_out_mm` (each),
+        `landmark_confidence`, `seating` (faults of the nerve's way, by side), `left_out` (parts under unknown keys) and
         `least_stretch` (local volume ratio of the map; above 0, nothing is folded).
 
     Raises
@@ -69,6 +69,7 @@ def real_anatomy(
     model = load_anatomy()
     known, sure = _landmarks(parts, landmarks)
     frame = frankfort(known)
+    _check_frame(frame)
     known = {n: frame.apply(p[None])[0] for n, p in known.items()}
     real = {key: _moved(mesh, frame) for key, mesh in parts.items() if split_key(key)[0] in terms()}
     known |= _section_centres(real, known)
@@ -121,6 +122,15 @@ def _check(parts: Mapping[str, SurfaceMesh]) -> None:
         raise ValueError(
             f"right and left of {', '.join(swapped[:4])} are swapped, or the parts are mirrored. The frame is right, anterior, "
             "superior: a right-hand part has the greater first coordinate."
+        )
+
+
+def _check_frame(frame: Similarity) -> None:
+    """Refuse landmarks that turn the head over: their right is on the left, or the frame is another."""
+    upright = load_table("real_landmarks")["frame"]["upright"]
+    if min(frame.turn[0, 0], frame.turn[2, 2]) < upright:
+        raise ValueError(
+            "the landmarks turn the head over: right and left are swapped, or the frame is not right, anterior, superior."
         )
 
 

@@ -14,7 +14,7 @@ from meshes.carry import carried
 from meshes.maps import Chain, unit
 from meshes.model import Anatomy, Side, Structure, SurfaceMesh
 from meshes.points import load_table
-from meshes.real_landmarks import owner_of
+from meshes.real_landmarks_fits import owner_of
 from meshes.surface import SurfaceQuery
 from meshes.terms import split_key, terms
 

@@ -19,14 +19,15 @@ from meshes.maps import Chain
 from meshes.model import Anatomy, SurfaceMesh
 from meshes.points import FLIP, load_table
 from meshes.real_fit import Similarity, sampled
-from meshes.real_landmarks_fits import SKULL, Laid, frankfort, laid_bones, laid_skin
+from meshes.real_landmarks_fits import SKULL, Laid, frankfort, laid_bones, laid_skin, owner_of
+from meshes.real_landmarks_inion import bump_near, trapezius_top
 from meshes.surface import SurfaceQuery
 from meshes.terms import split_key
 from meshes.warp import warp_between
 
 Array = NDArray[np.float64]
 CALM = 8.0  # stiffness of the map of bony landmarks that brings the skin near
-MIDLINE_MM = 8.0  # from the median plane, within which a median landmark is looked for
+MIDLINE_MM = 4.0  # from the median plane, within which a median landmark is looked for
 PROFILE_STEP_MM, FAR_MM = 1.0, 60.0
 ON_SKIN_MM = 1.0  # a landmark of the model this near its skin is one of the skin
 BACK = np.array([0.0, -1.0, 0.0])
@@ -74,7 +75,7 @@ def found(parts: Mapping[str, SurfaceMesh]) -> Mapping[str, Found]:
         out = {name: _bony(name, bone, model, queries[bone], laid[bone], frame) for name, bone in _owners(model, laid)}
         frame = frankfort({name: f.point_mm for name, f in out.items()})
         out |= _farthest(out, queries[SKULL], frame)
-    out["inion"] = _inion(out["inion"], queries[SKULL], frame)
+    out["inion"] = _inion(out["inion"], queries[SKULL], frame, parts)
     if "skin" in parts:
         query = _Real(parts["skin"])
         out |= _on_skin(out, model, query, frame)
@@ -87,27 +88,6 @@ def to_ask(landmarks: Mapping[str, Found]) -> tuple[str, ...]:
     of_use = {name: f for name, f in landmarks.items() if split_key(name)[0] in table["asked"]["names"]}
     unsure = [name for name, f in of_use.items() if f.confidence < table["confidence"]["ask_below"]]
     return tuple(sorted(unsure, key=lambda name: landmarks[name].confidence))
-
-
-def owners() -> Mapping[str, str]:
-    """Return the unsided bone of every bony landmark, by unsided name."""
-    out = {name: bone for bone, names in load_table("seats")["bones"].items() for name in names}
-    levels = dict(zip(("c2", "c3", "c4", "c5", "c6", "c7", "t1", "t2"), _VERTEBRAE, strict=True))
-    out |= {f"{level}_body": bone for level, bone in levels.items()}
-    return out | {"c1_transverse_foramen": "atlas"}
-
-
-_VERTEBRAE = (
-    "axis", "third_cervical_vertebra", "fourth_cervical_vertebra", "fifth_cervical_vertebra", "sixth_cervical_vertebra",
-    "seventh_cervical_vertebra", "first_thoracic_vertebra", "second_thoracic_vertebra",
-)  # fmt: skip
-
-
-def owner_of(name: str, among: Mapping[str, Any]) -> str | None:
-    """Return the key among `among` that a bony landmark lies on; None where it is absent or the landmark is no bony one."""
-    bare, side = split_key(name)
-    bone = owners().get(bare)
-    return next((k for k in (bone, f"{bone}_{side}") if bone is not None and k in among), None)
 
 
 def _owners(model: Anatomy, laid: Mapping[str, Laid]) -> Iterator[tuple[str, str]]:
@@ -158,7 +138,7 @@ class _Place:
         v = self.frame.apply(self.query.spots)
         keep = np.linalg.norm(v - here, axis=1) < self.rule["reach_mm"]
         if self.median:
-            keep &= np.abs(v[:, 0] - here[0]) < MIDLINE_MM
+            keep &= np.abs(v[:, 0] - here[0]) < self.rule.get("beside_mm", MIDLINE_MM)
         return np.asarray(v[keep])
 
     def seated(self, point: Array) -> Array:
@@ -179,9 +159,11 @@ def _ruled(place: _Place, fit: float, what: str) -> Found:
     """A landmark moved by its rule; one without is the nearest place to where it was carried."""
     rule, query = place.rule, place.query
     near = place.near() if rule.get("reach_mm") and "way" in rule else np.empty((0, 3))
-    if not len(near):
+    if not len(near) and "rim_mm" not in rule:
         surest = rule.get("surest", load_table("real_landmarks")["nearest"]["surest"])
         return Found(query.closest(place.at)[0][0], surest * fit, f"nearest place of the {what} to where the model's lies")
+    if "rim_mm" in rule:
+        return _rim(place, fit, what)
     if rule.get("outer"):
         return _deepest(place, fit, what)
     sure = load_table("real_landmarks")["confidence"]
@@ -207,6 +189,25 @@ def _profile(place: _Place, heights: Array, way: Array) -> Array:
     back = place.frame.turn.T @ -way
     far = place.query.first_hit(place.frame.inverse(starts), np.tile(back, (len(starts), 1)), 2 * FAR_MM)
     return np.asarray((starts - far[:, None] * way)[np.isfinite(far)])
+
+
+def _rim(place: _Place, fit: float, what: str) -> Found:
+    """The lowest point of a rim under a hollow, seen from in front: where the surface falls away behind it."""
+    rule, here = place.rule, place.frame.apply(place.at[None])[0]
+    across = np.arange(-rule["rim_mm"], rule["rim_mm"] + 0.1, PROFILE_STEP_MM)
+    heights = np.arange(-rule["rim_mm"], rule["rim_mm"] + 0.1, 0.5 * PROFILE_STEP_MM)
+    aside, up = (grid.ravel() for grid in np.meshgrid(across, heights, indexing="ij"))
+    starts = here + np.column_stack([aside, np.full_like(aside, FAR_MM), up])
+    back = np.tile(place.frame.turn.T @ BACK, (len(starts), 1))
+    depth = place.query.first_hit(place.frame.inverse(starts), back, 2 * FAR_MM)
+    depth = np.where(np.isfinite(depth), depth, np.inf).reshape(len(across), len(heights))
+    solid = depth < FAR_MM + rule["fall_mm"]
+    whole = np.cumprod(solid, axis=1).sum(axis=1).astype(int)  # steps from below up to where it falls away
+    rim = np.array([here + [a, 0.0, heights[n - 1]] for a, n in zip(across, whole, strict=True) if 0 < n < len(heights)])
+    if not len(rim):
+        return Found(place.query.closest(place.at)[0][0], 0.6 * rule["surest"] * fit, f"nearest place of the {what}")
+    point = rim[rim[:, 2] < rim[:, 2].min() + load_table("real_landmarks")["confidence"]["level_mm"]].mean(axis=0)
+    return Found(place.seated(point), rule["surest"] * fit, f"lowest point of the rim of the {what}")
 
 
 def _deepest(place: _Place, fit: float, what: str) -> Found:
@@ -244,25 +245,23 @@ def _farthest(known: Mapping[str, Found], query: _Real, frame: Similarity) -> di
     return out
 
 
-def _inion(carried: Found, skull: _Real, frame: Similarity) -> Found:
-    """The top of the protuberance where one stands out of the occiput's midline; else the carried point, of little trust."""
+def _inion(carried: Found, skull: _Real, frame: Similarity, parts: Mapping[str, SurfaceMesh]) -> Found:
+    """The top of the protuberance where one stands out; else where trapezius begins; else the carried point, of little trust."""
     row = load_table("real_landmarks")["inion"]
     place = _Place("inion", carried.point_mm, skull, frame)
-    here = frame.apply(place.at[None])[0]
-    heights = here[2] + np.arange(-row["half_mm"], row["half_mm"] + 0.1, PROFILE_STEP_MM)
-    line = _profile(place, heights, BACK)
-    if len(line) < 12:
+    turned = SurfaceMesh(frame.apply(skull.mesh.vertices_mm), skull.mesh.faces, skull.mesh.normals @ frame.turn.T)
+    bump = bump_near(turned, frame.apply(place.at[None])[0])
+    if bump is None:
         return Found(place.at, row["flat"], "carried over from the model; the occiput is not whole here. Please show it.")
-    beside = np.abs(line[:, 2] - here[2]) > row["bare_mm"]
-    smooth = np.polynomial.Polynomial.fit(line[beside, 2], line[beside, 1], 3)
-    out = np.where(np.abs(line[:, 2] - here[2]) < row["reach_mm"], smooth(line[:, 2]) - line[:, 1], -np.inf)
-    top, standing = line[int(np.argmax(out))], float(out.max())
-    if standing < row["felt_mm"]:
-        how = "carried over from the model; this occiput is flat, no protuberance is felt. Please show it."
-        return Found(place.at, row["flat"], how)
-    share = min(standing / row["standing_mm"], 1.0)
-    sure = row["flat"] + (0.95 - row["flat"]) * share
-    return Found(place.seated(top), sure, f"top of a protuberance that stands {standing:.0f} mm out of the occiput")
+    if bump.standing_mm < row["felt_mm"]:
+        height = trapezius_top(parts, frame)
+        line = np.empty((0, 3)) if height is None else _profile(place, np.array([height]), BACK)
+        how = "this occiput is flat, no protuberance is felt. Please show it."
+        if len(line):
+            return Found(place.seated(line[0]), row["by_trapezius"], f"where trapezius begins in the midline; {how}")
+        return Found(place.at, row["flat"], f"carried over from the model; {how}")
+    sure = row["flat"] + (row["surest"] - row["flat"]) * min(bump.standing_mm / row["standing_mm"], 1.0)
+    return Found(place.seated(bump.top), sure, f"top of a protuberance that stands {bump.standing_mm:.0f} mm out of the occiput")
 
 
 def _on_skin(bony: Mapping[str, Found], model: Anatomy, skin: _Real, frame: Similarity) -> dict[str, Found]:

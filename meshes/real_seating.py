@@ -168,13 +168,13 @@ def _moves(line: Array, before: Array, radius: Array, names: list[str], ours: _L
     low, high = np.full(len(line), -np.inf), np.full(len(line), np.inf)
     model_way = ours.outward(before)
     for key in names:
-        where = _order(*ours.crossed(key, before, model_way, reach), table["touch_mm"])
+        where = order_along(*ours.crossed(key, before, model_way, reach), table["touch_mm"])
         _narrow((low, high), where, theirs.crossed(key, line, way, reach), radius)
     _, leave = theirs.crossed("skin", line, way, table["skin_reach_mm"])
     high = np.fmin(high, leave - radius - table["under_skin_mm"])
     height = np.zeros(len(line))
     for sigma in table["smooth_points"]:
-        height = _clamped(height, low, high)
+        height = clamped(height, low, high)
         height = gaussian_filter1d(height, sigma, mode="nearest")
     most = table["most_mm"]
     ease = 1.0 - np.exp(-((np.arange(len(line)) / table["fade_points"]) ** 2))
@@ -182,14 +182,14 @@ def _moves(line: Array, before: Array, radius: Array, names: list[str], ours: _L
     return np.asarray(gaussian_filter1d(moves, table["smooth_points"][-1], axis=0, mode="nearest"))
 
 
-def _clamped(height: Array, low: Array, high: Array) -> Array:
+def clamped(height: Array, low: Array, high: Array) -> Array:
     """Heights between their bounds; in the middle where these leave no room."""
     tight = low > high
     middle = 0.5 * (np.where(tight, low, 0.0) + np.where(tight, high, 0.0))
     return np.where(tight, middle, np.clip(height, np.where(tight, -np.inf, low), np.where(tight, np.inf, high)))
 
 
-def _order(enter: Array, leave: Array, touch: float) -> NDArray[np.int64]:
+def order_along(enter: Array, leave: Array, touch: float) -> NDArray[np.int64]:
     """Whether each point of a line lies under, inside or over a layer; where its own way out misses it, as its neighbours do.
 
     Slips of a muscle that only few points cross are overlooked. Where a line turns round a border, from under a layer to over

@@ -43,7 +43,7 @@ COMMANDS = {
     "sheets": "make contact sheets of the model, layer by layer, to judge it by eye",
     "build": "make the shipped model anew from its data",
     "doctor": "say what this machine lacks, and how to mend it",
-    "bench": "measure time and memory of rendering, of a new patient, of ultrasound, and of the training app",
+    "bench": "measure time and memory of rendering, of a new patient, of ultrasound, of the training app, and of batches",
 }
 LISTS = (
     "scenarios", "structures", "groups", "sites", "views", "styles", "poses", "probes", "procedures", "metrics", "attempts",
@@ -241,7 +241,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     made["build"].add_argument("--reference-runs", nargs="*", metavar="PROCEDURE", help=runs)
     made["build"].add_argument("--gallery", metavar="DIR", help="write the gallery of the documentation into this folder instead")
     made["build"].add_argument("--check", action="store_true", help="compare with the shipped model; exit 1 if it differs")
-    made["bench"].add_argument("what", choices=["render", "patient", "ultrasound", "app"], help="what is measured")
+    made["bench"].add_argument("what", choices=["render", "patient", "ultrasound", "app", "batch"], help="what is measured")
     made["bench"].add_argument("--scenario", default="gon-path", metavar="NAME", help="scenario that is rendered")
     made["bench"].add_argument("--size", default="1920x1080", metavar="WxH", help="pixels")
     made["bench"].add_argument("--repeat", type=int, default=3, metavar="N", help="the median of N runs is told")

@@ -46,12 +46,13 @@ meshes.ear meshes.skin meshes.subcutis meshes.hair meshes.skull_charts meshes.sk
 meshes.skull_teeth meshes.skull meshes.mandible meshes.hyoid meshes.levels meshes.vertebral_body meshes.vertebra
 meshes.atlas_axis meshes.spine meshes.nodes meshes.girdle meshes.brainstem meshes.canal meshes.ligaments meshes.muscle_recipes
 meshes.neck_muscles meshes.head_muscles meshes.nerves meshes.vessels meshes.sections meshes.landmarks meshes.measure
-meshes.nerve_measures meshes.passage meshes.metrics meshes.maps meshes.real_fit meshes.real_landmarks_fits meshes.warp
-meshes.real_landmarks meshes.real_map meshes.bends meshes.carry meshes.real_dress meshes.real_cover meshes.fat meshes.bulk
-meshes.fitting meshes.given meshes.nape meshes.routes meshes.artery_routes meshes.winding meshes.yielding meshes.variants
-meshes.course_checks meshes.real_seating meshes.real_anatomy meshes.atlas_install meshes.patient meshes.population
-meshes.healing meshes.build meshes.compare meshes.reference_adult meshes.person_fit meshes.contacts meshes.compiled
-meshes.volume meshes.splat meshes.volume_build meshes.exports.labels meshes.exports.write meshes.volume_store meshes.strands
+meshes.nerve_measures meshes.passage meshes.metrics meshes.maps meshes.real_fit meshes.real_landmarks_inion
+meshes.real_landmarks_fits meshes.warp meshes.real_landmarks meshes.real_map meshes.bends meshes.carry meshes.real_dress
+meshes.real_cover meshes.fat meshes.bulk meshes.fitting meshes.given meshes.nape meshes.routes meshes.artery_routes
+meshes.winding meshes.yielding meshes.variants meshes.course_checks meshes.real_seating meshes.real_anatomy meshes.atlas_install
+meshes.patient meshes.population meshes.healing meshes.build meshes.compare meshes.reference_adult meshes.person_fit
+meshes.contacts meshes.compiled meshes.volume meshes.splat meshes.volume_build meshes.exports.labels meshes.exports.write
+meshes.volume_store meshes.strands
 scenarios scenarios.explain_claims scenarios.explain_texts scenarios.locate scenarios.faults scenarios.basics scenarios.products
 scenarios.model scenarios.schema scenarios.selection scenarios.wording scenarios.sites scenarios.skin_chart scenarios.skin_maps
 scenarios.checks scenarios.loader scenarios.rules scenarios.occipital scenarios.population_checks scenarios.site_checks

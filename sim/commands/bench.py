@@ -97,6 +97,10 @@ def run(args: argparse.Namespace) -> int:
         from sim.commands.bench_app import run as app
 
         return app(args)
+    if args.what == "batch":
+        from sim.commands.bench_batch import run as batch
+
+        return batch(args)
     return _patient(args) if args.what == "patient" else _render(args)
 
 
