@@ -168,8 +168,10 @@ def _moves(line: Array, before: Array, radius: Array, names: list[str], ours: _L
     low, high = np.full(len(line), -np.inf), np.full(len(line), np.inf)
     model_way = ours.outward(before)
     for key in names:
-        where = order_along(*ours.crossed(key, before, model_way, reach), table["touch_mm"])
-        _narrow((low, high), where, theirs.crossed(key, line, way, reach), radius)
+        enter, leave = ours.crossed(key, before, model_way, reach)
+        where = order_along(enter, leave, table["touch_mm"])
+        room = np.minimum(radius, _room(where, enter, leave))
+        _narrow((low, high), where, theirs.crossed(key, line, way, reach), room)
     _, leave = theirs.crossed("skin", line, way, table["skin_reach_mm"])
     high = np.fmin(high, leave - radius - table["under_skin_mm"])
     height = np.zeros(len(line))
@@ -211,13 +213,22 @@ def order_along(enter: Array, leave: Array, touch: float) -> NDArray[np.int64]:
     return np.where(turned, NONE, calm[nearer])
 
 
-def _narrow(bounds: Bounds, where: NDArray[np.int64], crossed: tuple[Array, Array], radius: Array) -> None:
+def _room(where: NDArray[np.int64], enter: Array, leave: Array) -> Array:
+    """How far (n,) mm each point lies from a layer that it is under or over; as its neighbours do where its way out misses."""
+    gap = np.where(where == UNDER, enter, -leave)
+    known = np.flatnonzero(np.isfinite(gap))
+    if not len(known):
+        return np.full(len(gap), np.inf)
+    return np.asarray(np.maximum(np.interp(np.arange(len(gap)), known, gap[known]), 0.0))
+
+
+def _narrow(bounds: Bounds, where: NDArray[np.int64], crossed: tuple[Array, Array], room: Array) -> None:
     """Narrow the bounds (n,) so that each point keeps its place to a layer where it is crossed."""
     low, high = bounds
     enter, leave = crossed
     met = np.isfinite(enter)
     deep = 0.25 * (leave - enter)
-    for place, floor, roof in ((UNDER, None, enter - radius), (OVER, leave + radius, None), (INSIDE, enter + deep, leave - deep)):
+    for place, floor, roof in ((UNDER, None, enter - room), (OVER, leave + room, None), (INSIDE, enter + deep, leave - deep)):
         here = met & (where == place)
         if floor is not None:
             low[here] = np.maximum(low[here], floor[here])

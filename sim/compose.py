@@ -310,7 +310,8 @@ def told_of(anatomy: Anatomy, evidence: str) -> str:
     """Return the words on evidence, and of a real person's anatomy also how sure its nerves are, and whose it is."""
     meta, parts = anatomy.meta, [evidence.strip().rstrip(".")] if evidence.strip() else []
     if meta.get("tre_mm") is not None:
-        parts.append(f"nerves carried over from the model: their position is estimated, ± {float(meta['tre_mm']):.0f} mm")
+        far = f" (nine in ten within {float(meta['tre_90_mm']):.0f} mm)" if meta.get("tre_90_mm") is not None else ""
+        parts.append(f"nerves carried over from the model: their position is estimated, ± {float(meta['tre_mm']):.0f} mm{far}")
     if meta.get("credit"):
         parts.append(f"anatomy: {str(meta['credit']).strip().rstrip('.')}")
     return "; ".join(parts)

@@ -159,8 +159,10 @@ def test_the_style_for_patients_has_plain_words_also_when_it_is_asked_for_later(
 def test_a_real_persons_picture_says_whose_it_is_and_how_sure_the_nerves_are(tiny_anatomy: Anatomy) -> None:
     from sim.compose import told_of
 
-    real = Anatomy.of("x", tiny_anatomy.structures.values(), {}, {}, {"credit": "BodyParts3D, (c) DBCLS", "tre_mm": 3.6})
+    told = {"credit": "BodyParts3D, (c) DBCLS", "tre_mm": 3.6, "tre_90_mm": 9.6}
+    real = Anatomy.of("x", tiny_anatomy.structures.values(), {}, {}, told)
     assert told_of(real, "read.") == (
-        "read; nerves carried over from the model: their position is estimated, ± 4 mm; anatomy: BodyParts3D, (c) DBCLS"
+        "read; nerves carried over from the model: their position is estimated, ± 4 mm (nine in ten within 10 mm); "
+        "anatomy: BodyParts3D, (c) DBCLS"
     )
     assert told_of(tiny_anatomy, "read.") == "read"
