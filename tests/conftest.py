@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from meshes.model import Anatomy, Structure, SurfaceMesh
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from sim.ultrasound.scanner import Scanner
 
 Array = NDArray[np.float64]
+settings.register_profile("unhurried", deadline=None)  # machines stall at times; speed is measured in benchmarks
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -42,6 +42,7 @@ def test_what_pokes_through_the_skin_is_found() -> None:
     assert [(c.inner, c.outer) for c in found] == [("axis", "skin")] and 0.9 < found[0].depth_mm < 1.1
 
 
+@pytest.mark.slow
 def test_neighbours_of_the_shipped_model_touch_at_most(anatomy: Anatomy) -> None:
     keys = [k for k, s in anatomy.structures.items() if s.side != "left"]
     assert [f"{c.inner} in {c.outer}: {c.depth_mm:.2f} mm at {c.at.round(0)}" for c in clashes(anatomy, keys)] == []

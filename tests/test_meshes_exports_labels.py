@@ -179,7 +179,7 @@ def test_erosion_is_as_deep_every_way() -> None:
     assert not left[away > 18 - 4 + 0.5].any()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_head_at_one_millimetre(anatomy: Anatomy, tmp_path: Path) -> None:
     export = export_of(anatomy, step_mm=1.0)
     write_export(export, tmp_path / "labels.nii.gz")

@@ -20,6 +20,7 @@ from meshes.spine import spine_parts
 
 Array = NDArray[np.float64]
 SUBOCCIPITAL = muscle_order()[1:5]
+pytestmark = pytest.mark.slow  # the muscles are built anew from their recipes
 
 
 def _near(field: Field) -> Field:

@@ -63,6 +63,7 @@ def eventually(look: Callable[[], list[int]], good: Callable[[list[int]], bool])
     return found
 
 
+@pytest.mark.slow
 def test_a_whole_block_with_the_keyboard_alone(address: str) -> None:
     with browsing() as page:
         page.page.goto(address)

@@ -441,7 +441,7 @@ def test_a_killed_worker_and_a_killed_run_leave_nothing_half_made(tmp_path: Path
     assert tree(out) == several
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_worker_is_replaced_and_its_items_are_made_again(tmp_path: Path, several: dict[str, bytes]) -> None:
     pytest.importorskip("distributed")
     plan, out = tmp_path / "plan.toml", tmp_path / "out"
@@ -455,7 +455,7 @@ def test_a_killed_worker_is_replaced_and_its_items_are_made_again(tmp_path: Path
     assert told.count("making ") == 12 and tree(out) == several
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_that_is_stopped_from_the_keyboard_leaves_all_sound(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     plan, out = tmp_path / "plan.toml", tmp_path / "out"
@@ -470,7 +470,7 @@ def test_a_run_that_is_stopped_from_the_keyboard_leaves_all_sound(tmp_path: Path
     assert all(files.is_whole(p) for p in (out / "items").iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_that_runs_already_is_used(tmp_path: Path, several: dict[str, bytes]) -> None:
     pytest.importorskip("distributed")
     start = "from distributed import LocalCluster\nif __name__ == '__main__':\n    c = LocalCluster(n_workers=1, "
@@ -498,8 +498,11 @@ def test_a_cluster_that_runs_already_is_used(tmp_path: Path, several: dict[str, 
 
 @pytest.mark.slow
 @pytest.mark.image
-def test_pictures_of_scenarios_and_of_the_scanned_pose(tmp_path: Path) -> None:
+def test_pictures_of_scenarios_and_of_the_scanned_pose(tmp_path: Path, anatomy: Anatomy) -> None:
+    """The probe presses at C2: the needle is drawn at the nerve of the neck at rest, not where the image shows it."""
     text = SMALL.replace("images = 3", 'outputs = ["bmode", "labels", "picture"]\nscene = { size = [640, 480] }')
+    text = text.replace('"nuchal-line"', '"c2-oblique"', 1).replace("press = -25", "press = 0", 1).replace("0.6, 1.0", "1.0, 1.0")
+    text = text.replace("depth_mm = 20", "depth_mm = 40")
     text = text[: text.index('[[ultrasound]]\nname = "bad"')]
     text += '[[picture]]\nscenario = "gon-path"\nviews = ["posterior"]\nsize = [640, 480]\n'
     assert made(text, tmp_path).complete
@@ -507,6 +510,10 @@ def test_pictures_of_scenarios_and_of_the_scanned_pose(tmp_path: Path) -> None:
     for item in by_kind.values():
         assert item.picture.shape == (480, 640, 3) and item.picture.std() > 20
     assert by_kind["picture"].meta["scenario"]["view"] == "posterior"
+    nerve, told = anatomy["greater_occipital_nerve_right"].centerline, by_kind["ultrasound"].meta["needle"]
+    assert nerve is not None
+    gaps = [np.linalg.norm(nerve - told[name], axis=1).min() for name in ("tip_at_rest_mm", "tip_mm")]
+    assert gaps[0] < 3 < gaps[1]
 
 
 @pytest.mark.slow

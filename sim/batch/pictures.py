@@ -47,7 +47,7 @@ def draw_item(anatomy: Anatomy, item: Item, folder: Path) -> dict[str, Any]:
 
 
 def draw_scene(anatomy: Anatomy, item: Item, shot: Shot, folder: Path) -> None:
-    """Draw the scenario beside an ultrasound image, with probe and needle as they lie in it."""
+    """Draw the scenario beside an ultrasound image, with probe and needle as they lie in it, the neck at rest."""
     assert item.scenario is not None
     asked = item.asked["scene"]
     views: Sequence[str] = [asked["view"]] if asked["view"] else [item.scenario.view[0].name]
@@ -64,7 +64,7 @@ def _as_scanned(base: Picture, item: Item, shot: Shot) -> Picture:
         length_mm=settings.model.width_mm, depth_mm=settings.deep_mm,
     )  # fmt: skip
     needles: tuple[Needle, ...] = ()
-    if shot.needle is not None:
-        tip, entry = as_point(shot.needle.tip_mm), as_point(shot.needle.entry_mm)
+    if shot.needle is not None and shot.at_rest_mm is not None:  # the neck is drawn at rest, so the needle must be too
+        entry, tip = (as_point(p) for p in shot.at_rest_mm)
         needles = (Needle(entry, tip, diameter_mm=shot.needle.diameter_mm),)
     return replace(base, probe=probe, needles=needles, inset=None, markers=(), lines=(), legend=(), title="", caption="")

@@ -17,6 +17,7 @@ from sim.batch.items import Item
 from sim.batch.voxels import MOST_VOXELS, BoxStore, Sheet, box_voxels
 from sim.scans import Aim, Scan, aimed_at, ends_of, marked_is
 from sim.ultrasound.aiming import needle_to, pool_at
+from sim.ultrasound.frame import rest_places
 from sim.ultrasound.geometry import beams
 from sim.ultrasound.image import BModeImage
 from sim.ultrasound.medium import EXTRA, REACH_MM, AnatomyMedium
@@ -44,6 +45,9 @@ class Shot:
         Its labels count through `label_keys()`.
     pose : ProbePose
     needle : ScanNeedle or None
+        In the pressed neck, as the image shows it.
+    at_rest_mm : (2, 3) array or None
+        The needle's entry and tip where that tissue lies when the probe is away.
     why_none : str
         Why there is no needle where one was asked for.
     """
@@ -51,6 +55,7 @@ class Shot:
     image: BModeImage
     pose: ProbePose
     needle: ScanNeedle | None = None
+    at_rest_mm: Array | None = None
     why_none: str = ""
 
 
@@ -140,10 +145,12 @@ def _shot(anatomy: Anatomy, scanner: Scanner, pose: ProbePose, asked: Mapping[st
                 raise
             why = str(error)
     if needle is None:
-        return Shot(_relabelled(bare), pose, None, why)
+        return Shot(_relabelled(bare), pose, why_none=why)
     volume = asked["needle"]["inject_ml"]
     fluid = pool_at(bare, pose, needle, volume, aim) if volume > 0 else None
-    return Shot(_relabelled(scanner.image(pose, needle=needle, injectate=fluid)), pose, needle)
+    echoes = scanner.echoes(pose, needle=needle, injectate=fluid)
+    rest = rest_places(np.array([needle.entry_mm, needle.tip_mm]), pose, echoes.contact, beams(scanner.settings))
+    return Shot(_relabelled(scanner.picture(echoes, pose)), pose, needle, rest)
 
 
 def _needle(
@@ -197,14 +204,16 @@ def _needle_told(item: Item, shot: Shot) -> dict[str, Any] | None:
     asked, needle, image = item.asked["needle"], shot.needle, shot.image
     if asked is None:
         return None
-    if needle is None:
+    if needle is None or shot.at_rest_mm is None:
         return {"aim": asked["aim"], "present": False, "why": shot.why_none}
     column, row = (np.linalg.inv(image.ras_from_image) @ [*needle.tip_mm, 1.0])[:2]
     seen = int(image.mask("needle").sum())
     return {
         "aim": asked["aim"], "present": True, "end": asked["end"], "entry_mm": _listed(needle.entry_mm),
-        "tip_mm": _listed(needle.tip_mm), "tip_row_column": _listed(np.array([row, column])), "diameter_mm": needle.diameter_mm,
-        "echogenic": needle.echogenic, "reached": asked["reached"], "beside_plane_mm": asked["beside_plane_mm"],
+        "tip_mm": _listed(needle.tip_mm), "entry_at_rest_mm": _listed(shot.at_rest_mm[0]),
+        "tip_at_rest_mm": _listed(shot.at_rest_mm[1]), "tip_row_column": _listed(np.array([row, column])),
+        "diameter_mm": needle.diameter_mm, "echogenic": needle.echogenic, "reached": asked["reached"],
+        "beside_plane_mm": asked["beside_plane_mm"],
         "inject_ml": asked["inject_ml"], "visible": seen > 0, "pixels": seen,
     }  # fmt: skip
 
