@@ -37,7 +37,8 @@ def test_names_in_the_format_are_those_of_the_renderer_and_the_tables() -> None:
 def test_every_shipped_scenario_composes(name: str, tiny_anatomy: Anatomy, anatomy: Anatomy) -> None:
     scenario = load_scenario(name)
     of_muscles = scenario.procedure is not None and scenario.procedure.name.startswith(("trigger", "prp-cervical", "ons"))
-    true_forms = name == "convergence" or scenario.map or of_muscles or (scenario.probe and scenario.probe.pose)  # what is found on no ellipsoid
+    posed = scenario.probe is not None and scenario.probe.pose is not None
+    true_forms = name == "convergence" or scenario.map or of_muscles or posed  # what is found on no ellipsoid
     held = anatomy if true_forms else tiny_anatomy
     pictures = compose(scenario, held, views=["all"], size=(320, 240), style="dark", seed=5)
     assert len({p.name for p in pictures}) == len(pictures) == len(scenario.view) * max(len(scenario.step), 1)
