@@ -14,6 +14,7 @@ from sim.batch.work import TOPIC, Task, do
 from sim.commands.faults import BadInput
 
 RETRIES = 2  # of a task whose worker fails in a way that it could not tell
+ANY_PORT = "127.0.0.1:0"  # of its page: none is promised
 ANSWERS_S = 15.0  # how long a scheduler may take to answer
 NEEDS = 'Dask is not installed. Run `pip install "inion[batch]"`, or use --workers 0.'
 Event = tuple[str, Any]
@@ -75,8 +76,8 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Any]:
         stack.enter_context(dask.config.set({**changes, "distributed.logging.distributed": "critical"}))
         if scheduler is None:
             cluster = LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL,
-                host="127.0.0.1",
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=ANY_PORT,
+                silence_logs=logging.CRITICAL, host="127.0.0.1",
             )  # fmt: skip
             stack.enter_context(cluster)
             yield stack.enter_context(Client(cluster))  # type: ignore[no-untyped-call]
