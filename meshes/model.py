@@ -183,6 +183,19 @@ class Anatomy:
         )
 
 
+class Held:
+    """An anatomy that is the same key as any other of the same identity."""
+
+    def __init__(self, anatomy: Anatomy) -> None:
+        self.anatomy = anatomy
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Held) and other.anatomy is self.anatomy
+
+    def __hash__(self) -> int:
+        return id(self.anatomy)
+
+
 def mirrored_mesh(mesh: SurfaceMesh) -> SurfaceMesh:
     """Return `mesh` mirrored across x = 0, still outward."""
     fibres = None if mesh.fibres is None else mesh.fibres * FLIP

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, PrivateAttr, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import PrivateAttr, ValidationError
 
 from meshes._check import nearest, unknown
 from meshes.points import load_table
@@ -20,8 +19,7 @@ from scenarios.loader import ENDING, MAX_BYTES, parsed_toml
 from scenarios.procedure_model import Cited, ProcedureFile, Product, Target
 from scenarios.schema import without_null
 from scenarios.sites import needles
-
-SHORTENED = 60
+from scenarios.table_faults import faults_of
 
 
 class Procedure(ProcedureFile):
@@ -89,7 +87,7 @@ def parse_procedure(text: str, *, file: str = "procedure") -> Procedure:
     try:
         procedure = Procedure.model_validate(table)
     except ValidationError as error:
-        raise ScenarioError(_told(error, table, origin)) from None
+        raise ScenarioError(faults_of(error, ProcedureFile, origin)) from None
     wrong = list(dict.fromkeys(origin.fault(path, message) for path, message in _faults(procedure, table)))
     if wrong:
         raise ScenarioError(wrong)
@@ -184,38 +182,3 @@ def _leaves(node: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
             yield from _leaves(value, (*path, index))
     else:
         yield path, node
-
-
-def _told(error: ValidationError, table: Mapping[str, Any], origin: Origin) -> list[str]:
-    """Return one line for each place at fault; what holds a deeper fault is left out."""
-    found = [(detail, tuple(detail["loc"])) for detail in error.errors(include_url=False)]
-    deepest = [(d, p) for d, p in found if not any(len(q) > len(p) and q[: len(p)] == p for _, q in found)]
-    return [origin.fault(path[:-1] if d["type"] == "missing" else path, _message(d, path)) for d, path in deepest]
-
-
-def _message(detail: ErrorDetails, path: KeyPath) -> str:
-    if detail["type"] == "extra_forbidden":
-        return unknown("key", str(path[-1])[:SHORTENED], _keys_at(path[:-1]))
-    if detail["type"] == "missing":
-        return f"the key {str(path[-1])!r} is missing."
-    if detail["type"] == "value_error":
-        return str(detail.get("ctx", {}).get("error", detail["msg"]))
-    value = repr(detail["input"])
-    short = value if len(value) <= SHORTENED else f"{value[:SHORTENED]}..."
-    words = detail["msg"].removeprefix("Input should ").removeprefix("Value should ").removeprefix("Tuple should ")
-    return f"must {words}; it is {short}."
-
-
-def _keys_at(path: KeyPath) -> list[str]:
-    """Return the keys that a table of the format may have."""
-    model: type[BaseModel] = ProcedureFile
-    for part in path:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _model_in(model.model_fields[part].annotation) or model
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for a in get_args(annotation) if (m := _model_in(a)) is not None), None)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meshes._check import check_choice
-from meshes.model import Anatomy
+from meshes.model import Anatomy, Held
 from scenarios.sites import read_table
 from scenarios.skin_chart import TABLE, Chart
 
@@ -101,7 +101,7 @@ def weight_at(anatomy: Anatomy, region: str, side: str, points_mm: ArrayLike) ->
     sides = SIDES[:2] if check_choice("side", side, SIDES) == "both" else (side,)
     total = np.zeros(len(points))
     for one in sides:
-        chart, weight = _chart(_Held(anatomy), one), np.zeros(len(points))
+        chart, weight = _chart(Held(anatomy), one), np.zeros(len(points))
         for area, strength in row.areas:
             weight = np.maximum(weight, strength * _faded(chart.inside_mm(area, points, row.edge_mm) / row.edge_mm))
         total += weight
@@ -112,7 +112,7 @@ def map_middle(anatomy: Anatomy, region: str, side: str) -> Array:
     """Return a vertex (3,) of the skin amid a region, mm: of its strongest area if it has several; for 'both' the right one's."""
     own = "right" if side == "both" else side
     row, skin = skin_map(region), anatomy["skin"].mesh
-    chart = _chart(_Held(anatomy), check_choice("side", own, SIDES))
+    chart = _chart(Held(anatomy), check_choice("side", own, SIDES))
     if row.middle:
         away = np.linalg.norm(skin.vertices_mm - chart.point(row.middle), axis=1)
         return np.asarray(skin.vertices_mm[np.argmin(away)])
@@ -141,20 +141,7 @@ def _maps() -> Mapping[str, SkinArea]:
     })  # fmt: skip
 
 
-class _Held:
-    """An anatomy that is the same key as any other of the same identity."""
-
-    def __init__(self, anatomy: Anatomy) -> None:
-        self.anatomy = anatomy
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and other.anatomy is self.anatomy
-
-    def __hash__(self) -> int:
-        return id(self.anatomy)
-
-
 @lru_cache(maxsize=4)
-def _chart(held: _Held, side: str) -> Chart:
+def _chart(held: Held, side: str) -> Chart:
     """The chart of one side, kept for the regions of one picture."""
     return Chart(held.anatomy, "left" if side == "left" else "right")

@@ -8,14 +8,15 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from importlib.resources import files
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from meshes._check import nearest, unknown
 from scenarios.faults import KeyPath, Origin
 from scenarios.model import Scenario
+from scenarios.table_faults import keys_at
 
 LONGEST, DEEPEST, MOST_BITS = 60, 3, 200
 _WORDS: Mapping[str, str] = {
@@ -62,13 +63,13 @@ def told(error: ValidationError, table: Mapping[str, Any], origin: Origin) -> li
 def _misspelt(detail: ErrorDetails, path: KeyPath, strange: list[KeyPath]) -> bool:
     """Whether an unknown key of the same table looks like the one that is missing."""
     beside = [str(p[-1]) for p in strange if p[:-1] == path]
-    return any(detail["loc"][-1] in nearest(name, _keys_at(path)) for name in beside)
+    return any(detail["loc"][-1] in nearest(name, keys_at(Scenario, path)) for name in beside)
 
 
 def _fault(detail: ErrorDetails, path: KeyPath, origin: Origin) -> str:
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
-        return origin.fault(path, unknown("key", _cut(str(path[-1])), _keys_at(path[:-1])))
+        return origin.fault(path, unknown("key", _cut(str(path[-1])), keys_at(Scenario, path[:-1])))
     if kind == "missing" and isinstance(detail["loc"][-1], int):
         return origin.fault(path, f"must have {2 if path[-1:] == ('size',) else 3} numbers; it is {_short(value)}.")
     if kind == "missing":
@@ -149,19 +150,3 @@ def _known_path(location: tuple[str | int, ...], table: Any) -> KeyPath:
             table = table[part]
             path = (*path, part)
     return path
-
-
-def _keys_at(path: KeyPath) -> list[str]:
-    """Return the keys that a table of the format may have."""
-    model: type[BaseModel] = Scenario
-    for part in path:
-        if isinstance(part, str):
-            inner = [f for n, f in model.model_fields.items() if (f.alias or n) == part]
-            model = _model_in(inner[0].annotation) or model if inner else model
-    return [f.alias or n for n, f in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for a in get_args(annotation) if (m := _model_in(a)) is not None), None)

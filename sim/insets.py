@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from meshes.model import Anatomy
+from meshes.model import Anatomy, Held
 from sim.picture import Inset, Picture
 from sim.scans import ends_of
 from sim.ultrasound.aiming import aimed_image
@@ -56,7 +56,7 @@ def panel(anatomy: Anatomy, picture: Picture) -> tuple[Raster, tuple[Words, ...]
 def insonated(anatomy: Anatomy, inset: Inset) -> BModeImage:
     """Return the ultrasound image of an inset. Raises ValueError if its needle's aim is not in view."""
     pose = ProbePose(np.array(inset.centre_mm), np.array(inset.lateral), np.array(inset.axis), inset.press_mm)
-    scanner = _scanner(_Held(anatomy), inset.settings)
+    scanner = _scanner(Held(anatomy), inset.settings)
     doppler = None if inset.doppler is None else DopplerSettings(inset.doppler)
     if inset.aim is None:
         return scanner.image(pose, time_s=PEAK_S, doppler=doppler)
@@ -66,20 +66,7 @@ def insonated(anatomy: Anatomy, inset: Inset) -> BModeImage:
     )  # fmt: skip
 
 
-class _Held:
-    """An anatomy that is the same key as any other of the same identity."""
-
-    def __init__(self, anatomy: Anatomy) -> None:
-        self.anatomy = anatomy
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and other.anatomy is self.anatomy
-
-    def __hash__(self) -> int:
-        return id(self.anatomy)
-
-
 @lru_cache(maxsize=2)
-def _scanner(held: _Held, settings: tuple[tuple[str, str | float], ...]) -> Scanner:
+def _scanner(held: Held, settings: tuple[tuple[str, str | float], ...]) -> Scanner:
     """The scanner of an anatomy, kept for the views of one scenario."""
     return Scanner(held.anatomy, **dict(settings))

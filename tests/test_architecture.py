@@ -53,18 +53,18 @@ meshes.winding meshes.yielding meshes.variants meshes.course_checks meshes.real_
 meshes.patient meshes.population meshes.healing meshes.build meshes.compare meshes.reference_adult meshes.person_fit
 meshes.contacts meshes.compiled meshes.volume meshes.splat meshes.volume_build meshes.exports.labels meshes.exports.write
 meshes.volume_store meshes.strands
-scenarios scenarios.explain_claims scenarios.explain_texts scenarios.locate scenarios.faults scenarios.basics scenarios.products
-scenarios.model scenarios.schema scenarios.selection scenarios.wording scenarios.sites scenarios.skin_chart scenarios.skin_maps
-scenarios.checks scenarios.loader scenarios.rules scenarios.occipital scenarios.population_checks scenarios.site_checks
-scenarios.preempt scenarios.validate scenarios.procedure_model scenarios.procedure_files scenarios.target_places
-scenarios.target_rules scenarios.targets
-sim.tables sim.batch.files sim.batch.plan_model sim.batch.voxels sim.explain sim.explain.model_glb sim.explain.model_paths
-sim.explain.model_scripts sim.explain.page_plan sim.films sim.map_room sim.palette_checks sim.paper_tags sim.batch.people
-sim.batch.reading sim.batch sim.release sim.picture sim.films.layers sim.cameras sim.explain.model_cameras sim.films.easing
-sim.explain.model_steps sim.films.script sim.theme sim.anatomies sim.ultrasound sim.ultrasound.rules sim.ultrasound.tissues
-sim.ultrasound.probes sim.ultrasound.image sim.ultrasound.poses sim.ultrasound.pose_rules sim.ultrasound.placing
-sim.ultrasound.settings sim.ultrasound.geometry sim.ultrasound.spread sim.ultrasound.scatterers sim.ultrasound.scene
-sim.ultrasound.pulse sim.ultrasound.medium sim.ultrasound.beams sim.ultrasound.splat sim.ultrasound.forming
+scenarios scenarios.explain_claims scenarios.explain_texts scenarios.locate scenarios.faults scenarios.table_faults
+scenarios.basics scenarios.products scenarios.model scenarios.schema scenarios.selection scenarios.wording scenarios.sites
+scenarios.skin_chart scenarios.skin_maps scenarios.checks scenarios.loader scenarios.rules scenarios.occipital
+scenarios.population_checks scenarios.site_checks scenarios.preempt scenarios.validate scenarios.procedure_model
+scenarios.procedure_files scenarios.target_places scenarios.target_rules scenarios.targets
+sim.tables sim.kept_arrays sim.batch.files sim.batch.plan_model sim.batch.voxels sim.explain sim.explain.model_glb
+sim.explain.model_paths sim.explain.model_scripts sim.explain.page_plan sim.films sim.map_room sim.palette_checks sim.paper_tags
+sim.batch.people sim.batch.reading sim.batch sim.release sim.picture sim.films.layers sim.cameras sim.explain.model_cameras
+sim.films.easing sim.explain.model_steps sim.films.script sim.theme sim.anatomies sim.ultrasound sim.ultrasound.rules
+sim.ultrasound.tissues sim.ultrasound.probes sim.ultrasound.image sim.ultrasound.poses sim.ultrasound.pose_rules
+sim.ultrasound.placing sim.ultrasound.settings sim.ultrasound.geometry sim.ultrasound.spread sim.ultrasound.scatterers
+sim.ultrasound.scene sim.ultrasound.pulse sim.ultrasound.medium sim.ultrasound.beams sim.ultrasound.splat sim.ultrasound.forming
 sim.ultrasound.scatter sim.ultrasound.echoes sim.ultrasound.needle_echo sim.ultrasound.frame sim.ultrasound.doppler
 sim.ultrasound.scanner sim.ultrasound.aiming sim.ultrasound.phantoms sim.ultrasound.checks_tools sim.ultrasound.checks_speckle
 sim.ultrasound.checks_beam sim.ultrasound.checks_levels sim.ultrasound.checks_geometry sim.ultrasound.checks_angles

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from meshes._check import check_choice, unknown
+from meshes._check import check_choice
 from scenarios.faults import KeyPath, Origin, ScenarioError
 from scenarios.loader import load_scenario, parsed_toml
 from scenarios.model import Scenario
 from scenarios.schema import without_null
 from scenarios.selection import catalogue, select_one
+from scenarios.table_faults import faults_of
 from sim.batch.people import patient_from
 from sim.batch.plan_model import Plan, ScanSettings, Ultrasound
 from sim.compose import chosen_views
@@ -24,7 +24,7 @@ from sim.ultrasound.pose_rules import named_poses
 from sim.ultrasound.probes import probes
 from sim.ultrasound.settings import settings_from
 
-MOST_BYTES, MOST_ITEMS, SHORTENED = 1_000_000, 1_000_000, 60
+MOST_BYTES, MOST_ITEMS = 1_000_000, 1_000_000
 DRAWN = ("depth_mm", "frequency_mhz", "focus_mm", "gain_db", "dynamic_range_db")
 FIXED = ("lines", "samples", "planes", "marker_side")
 NEEDLE_LIMITS = {"reached": (0.02, 1.0), "beside_plane_mm": (-20.0, 20.0), "diameter_mm": (0.1, 5.0), "inject_ml": (0.0, 50.0)}
@@ -68,7 +68,7 @@ def parse_plan(text: str, *, file: str = "plan.toml", folder: str = ".") -> Plan
     try:
         plan = Plan.model_validate(table).read_from(origin)
     except ValidationError as error:
-        raise ScenarioError(_told(error, origin)) from None
+        raise ScenarioError(faults_of(error, Plan, origin)) from None
     wrong = list(dict.fromkeys(line for path, message in _faults(plan) for line in _lines(origin, path, message)))
     if wrong:
         raise ScenarioError(wrong)
@@ -172,41 +172,6 @@ def _tried(path: KeyPath, attempt: Any) -> Faults:
     except (ValueError, KeyError) as error:
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
         yield path, text.removeprefix("it ")
-
-
-def _told(error: ValidationError, origin: Origin) -> list[str]:
-    """Return one line for each place at fault; what holds a deeper fault is left out."""
-    found = [(detail, tuple(detail["loc"])) for detail in error.errors(include_url=False)]
-    deepest = [(d, p) for d, p in found if not any(len(q) > len(p) and q[: len(p)] == p for _, q in found)]
-    return list(dict.fromkeys(origin.fault(p[:-1] if d["type"] == "missing" else p, _message(d, p)) for d, p in deepest))
-
-
-def _message(detail: ErrorDetails, path: KeyPath) -> str:
-    if detail["type"] == "extra_forbidden":
-        return unknown("key", str(path[-1])[:SHORTENED], _keys_at(path[:-1]))
-    if detail["type"] == "missing":
-        return f"the key {str(path[-1])!r} is missing."
-    if detail["type"] == "value_error":
-        return str(detail.get("ctx", {}).get("error", detail["msg"]))
-    value = repr(detail["input"])
-    short = value if len(value) <= SHORTENED else f"{value[:SHORTENED]}..."
-    words = detail["msg"].removeprefix("Input should ").removeprefix("Value should ").removeprefix("Tuple should ")
-    return f"must {words}; it is {short}."
-
-
-def _keys_at(path: KeyPath) -> list[str]:
-    """Return the keys that a table of the format may have."""
-    model: type[BaseModel] = Plan
-    for part in path:
-        inner = next((f for n, f in model.model_fields.items() if (f.alias or n) == part), None)
-        model = (_model_in(inner.annotation) or model) if inner is not None else model
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for a in get_args(annotation) if (m := _model_in(a)) is not None), None)
 
 
 def plain(plan: Plan) -> Mapping[str, Any]:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import secrets
 import zipfile
 from collections.abc import Sequence
-from contextlib import suppress
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +13,13 @@ from meshes.model import Anatomy
 from meshes.volume_store import cache_folder
 from sim.explain.model_glb import Surface
 from sim.explain.model_surfaces import surfaces_of, triangles_of
+from sim.kept_arrays import digest_of, keep
 from sim.tables import table
 
 VERSION = 3  # of the content; a change makes old files useless
 FOLDER = "pages"
 LARGEST_FILES = 20
 ARRAYS = ("vertices_mm", "normals", "colours", "faces", "grain_mm")
-_log = logging.getLogger(__name__)
 
 
 def kept_surfaces(anatomy: Anatomy, folder: Path | None = None) -> list[Surface]:
@@ -48,15 +43,7 @@ def _digest(anatomy: Anatomy) -> str:
     """A name for what the surfaces depend on: the drawn structures, the style, and how many triangles they get."""
     page = table("explain_model")
     rules = [VERSION, page["triangles"], page["occlusion"], page["style"], dict(table("themes"))]
-    digest = blake2b(json.dumps(rules, sort_keys=True).encode())
-    for structure in anatomy.structures.values():
-        if triangles_of(structure):
-            digest.update(f"{structure.key} {structure.kind}".encode())
-            mesh = structure.mesh
-            for array in (mesh.vertices_mm, mesh.faces, mesh.normals, mesh.grain, mesh.tendon):
-                if array is not None:
-                    digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:32]
+    return digest_of(json.dumps(rules, sort_keys=True), (x for x in anatomy.structures.values() if triangles_of(x)))
 
 
 def _read(path: Path) -> list[Surface] | None:
@@ -78,16 +65,4 @@ def _write(path: Path, surfaces: Sequence[Surface]) -> None:
     arrays = {"keys": np.array([s.key for s in surfaces])}
     for i, surface in enumerate(surfaces):
         arrays |= {f"{i} {name}": held for name in ARRAYS if (held := getattr(surface, name)) is not None}
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.part.npz")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, path)
-    except OSError as error:
-        _log.info("the page's surfaces are kept in memory only: %s", error)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    with suppress(OSError):
-        for old in sorted(path.parent.glob("*.npz"), key=lambda p: p.stat().st_mtime, reverse=True)[LARGEST_FILES:]:
-            old.unlink(missing_ok=True)
+    keep(path, arrays, LARGEST_FILES, compressed=False)

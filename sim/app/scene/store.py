@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import secrets
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
 from meshes.model import Anatomy
 from meshes.volume_store import cache_folder
+from sim import kept_arrays
 from sim.app.scene.bake import Baked, Part, bake, triangles_of
 from sim.tables import table
 
@@ -23,7 +19,6 @@ VERSION = 7  # of the content; a change makes old files useless
 FOLDER = "scenes"
 LARGEST_FILES = 40
 ARRAYS = ("vertices_mm", "normals", "colours", "grain_mm", "faces")
-_log = logging.getLogger(__name__)
 
 
 def baked_of(anatomy: Anatomy, folder: Path | None = None, tell: Callable[[int, int], None] | None = None) -> Baked:
@@ -48,17 +43,8 @@ def baked_of(anatomy: Anatomy, folder: Path | None = None, tell: Callable[[int, 
 def digest_of(anatomy: Anatomy) -> str:
     """Return a name for what the arrays depend on: the drawn surfaces, the style, and the rules of the view."""
     rules = {name: table("app_scene")[name] for name in ("triangles", "levels", "occlusion")}
-    digest = blake2b(
-        f"{VERSION} {json.dumps(rules, sort_keys=True)} {json.dumps(dict(table('themes')), sort_keys=True)}".encode()
-    )
-    for structure in anatomy.structures.values():
-        if triangles_of(structure):
-            digest.update(f"{structure.key} {structure.kind}".encode())
-            mesh = structure.mesh
-            for array in (mesh.vertices_mm, mesh.faces, mesh.normals, mesh.grain, mesh.tendon):
-                if array is not None:
-                    digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:32]
+    told = f"{VERSION} {json.dumps(rules, sort_keys=True)} {json.dumps(dict(table('themes')), sort_keys=True)}"
+    return kept_arrays.digest_of(told, (x for x in anatomy.structures.values() if triangles_of(x)))
 
 
 def _read(path: Path) -> Baked | None:
@@ -76,17 +62,5 @@ def _read(path: Path) -> Baked | None:
 def _write(path: Path, baked: Baked) -> None:
     """Keep the arrays, whole or not at all."""
     parts = json.dumps([(p.key, p.kind, *p.faces, *p.ghost_faces) for p in baked.parts])
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.part.npz")
     arrays = {name: getattr(baked, name) for name in ARRAYS} | {f"seen_{level}": mask for level, mask in baked.seen.items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(temporary, parts=np.array(parts), **arrays)
-        os.replace(temporary, path)
-    except OSError as error:
-        _log.info("the view's surfaces are kept in memory only: %s", error)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    with suppress(OSError):
-        for old in sorted(path.parent.glob("*.npz"), key=lambda p: p.stat().st_mtime, reverse=True)[LARGEST_FILES:]:
-            old.unlink(missing_ok=True)
+    kept_arrays.keep(path, {"parts": np.array(parts), **arrays}, LARGEST_FILES, compressed=True)
