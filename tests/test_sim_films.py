@@ -292,6 +292,11 @@ def test_a_film_of_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["s.toml"]
 
 
+# A frame that is decoded need not be there to be drawn yet; this waits for it.
+PAINT = """() => new Promise(done => { const v = document.getElementById('v');
+  v.requestVideoFrameCallback(() => done(true)); v.currentTime = 0.02; })"""
+
+
 @pytest.mark.image
 def test_films_play_in_a_browser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("av")
@@ -305,6 +310,7 @@ def test_films_play_in_a_browser(tmp_path: Path, capsys: pytest.CaptureFixture[s
             data = base64.b64encode((tmp_path / f"film.{suffix}").read_bytes()).decode()
             page.page.set_content(f'<video id="v" muted src="data:video/{suffix};base64,{data}"></video><canvas id="c"></canvas>')
             page.until("document.getElementById('v').readyState >= 2", 30)
+            page.page.evaluate(PAINT)
             seen = page.page.evaluate(
                 """() => { const v = document.getElementById('v'), c = document.getElementById('c');
                 c.width = v.videoWidth; c.height = v.videoHeight; const x = c.getContext('2d'); x.drawImage(v, 0, 0);
