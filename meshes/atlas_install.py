@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from meshes import library
 from meshes.atlas_files import Atlas, AtlasFault, AtlasPart, Copy, absent, checked, faults
+from meshes.atlas_lock import alone
 from meshes.model import Anatomy, SurfaceMesh
 
 Array = NDArray[np.float64]
@@ -79,11 +80,16 @@ def install(known: Atlas, copy: Copy, tell: Tell = lambda _text: None) -> Instal
     """
     tell("checking the files")
     refuse(faults(copy, known))
+    with alone(library.folder(), known.name):
+        return _installed(known, copy, tell)
+
+
+def _installed(known: Atlas, copy: Copy, tell: Tell) -> Installed:
     staging(known).mkdir(parents=True, exist_ok=True)
     asked = groups(known, copy)
     meshes, resumed = _structures(known, copy, asked, tell)
     tell("laying the model on them")
-    anatomy = _anatomy(known, meshes)
+    anatomy = _anatomy(known, meshes, _sutures(known, copy))
     tell("writing")
     used = [p for key, parts in asked.items() if key in meshes for p in parts]
     lack = tuple(p.name for p in absent(copy, known))
@@ -130,12 +136,27 @@ def _structures(
     return meshes, resumed
 
 
-def _anatomy(known: Atlas, meshes: Mapping[str, SurfaceMesh]) -> Anatomy:
+def _sutures(known: Atlas, copy: Copy) -> dict[str, Array]:
+    """Where the bones of the skull meet: seen only before they are put together."""
+    from meshes.real_sutures import suture_bones, suture_meetings
+
+    have, names = copy.sizes(), suture_bones()
+    parts = {name: p for p in known.parts if p.file in have and (name := _side_last(p.name)) in names}
+    return suture_meetings({name: _merged([_surface(checked(copy, p), p, known)]) for name, p in parts.items()})
+
+
+def _side_last(words: str) -> str:
+    """A part's name as a key: 'right parietal bone' is 'parietal_bone_right'."""
+    first, _, rest = words.partition(" ")
+    return "_".join([*rest.split(), first] if first in ("right", "left") else words.split())
+
+
+def _anatomy(known: Atlas, meshes: Mapping[str, SurfaceMesh], sutures: Mapping[str, Array]) -> Anatomy:
     from meshes.real_anatomy import real_anatomy
 
     table = known.table
     meta = {k: table[k] for k in ("credit", "licence", "changes", "posture", "sex")}
-    return real_anatomy(known.name, meshes, None, {"source": known.name, **meta})
+    return real_anatomy(known.name, meshes, sutures, {"source": known.name, **meta})
 
 
 def _about(known: Atlas, anatomy: Anatomy, used: list[AtlasPart], lack: tuple[str, ...]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from typing import Any
 
 from meshes._check import unknown
 from meshes.archive import digest, read_archive, write_archive
+from meshes.atlas_lock import alone
 from meshes.model import Anatomy
 
 FOLDER_VARIABLE = "INION_ANATOMIES"
@@ -129,13 +130,18 @@ def write(anatomy: Anatomy, about: Mapping[str, Any]) -> Path:
     Raises
     ------
     ValueError
-        If it may not be called so.
+        If it may not be called so, or another process is writing it.
     TypeError
         If `about` holds what JSON cannot.
     OSError
         If it cannot be written; what was there before is still there and good.
     """
     home = path_of(anatomy.name)
+    with alone(home.parent, anatomy.name):
+        return _written(home, anatomy, about)
+
+
+def _written(home: Path, anatomy: Anatomy, about: Mapping[str, Any]) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     fresh = home / f".{secrets.token_hex(6)}{ENDING}"
     try:

@@ -17,11 +17,13 @@ from meshes._check import check_points
 from meshes.model import Anatomy, SurfaceMesh
 from meshes.points import load_table
 from meshes.real_cover import covered
+from meshes.real_cut import cut, levelled, lower_end
 from meshes.real_dress import carried_over, dressed, on_surfaces, outward, thinned
 from meshes.real_fit import Similarity
 from meshes.real_landmarks import Found, found
 from meshes.real_landmarks_fits import SKULL, frankfort
 from meshes.real_map import left_out_errors, map_to
+from meshes.real_plausible import bedded, implausible
 from meshes.real_seating import reseated
 from meshes.sections import muscle_sections
 from meshes.terms import split_key, terms
@@ -29,6 +31,7 @@ from meshes.terms import split_key, terms
 Array = NDArray[np.float64]
 SIDES = ("right", "left")
 EARS = ("auricle_right", "auricle_left")
+STAY = Similarity(np.eye(3), 1.0, np.zeros(3))
 
 
 def real_anatomy(
@@ -36,6 +39,8 @@ def real_anatomy(
     parts: Mapping[str, SurfaceMesh],
     landmarks: Mapping[str, ArrayLike | Found] | None = None,
     meta: Mapping[str, Any] | None = None,
+    *,
+    again: Mapping[str, Any] | None = None,
 ) -> Anatomy:
     """Return a real person's anatomy in Inion's frame.
 
@@ -51,14 +56,18 @@ def real_anatomy(
         as it is, and what the frame needs and is not given is found.
     meta : mapping, optional
         Credit, licence, source; kept, and shown wherever the anatomy is drawn.
+    again : mapping, optional
+        `meta` of the anatomy that is made anew, whose own parts these are: its frame, the end where they were cut, and what was
+        left out of them stay as they are.
 
     Returns
     -------
     Anatomy
         `meta` tells besides: `estimated` (keys that came from the model), `tre_mm` (median error of landmarks that are left
         out in turn; None where there are too few), `tre_90_mm` (that nine of ten keep), `left_out_mm` (each),
-        `landmark_confidence`, `seating` (faults of the nerve's way, by side), `left_out` (parts under unknown keys) and
-        `least_stretch` (local volume ratio of the map; above 0, nothing is folded).
+        `landmark_confidence`, `landmark_how` (in words), `seating` (faults of the nerve's way, by side), `left_out` (parts under
+        unknown keys), `not_used` (his parts that are not believed, each with the reason), `cut` (his parts that end where the
+        model does) and `least_stretch` (local volume ratio of the map; above 0, nothing is folded).
 
     Raises
     ------
@@ -67,27 +76,33 @@ def real_anatomy(
     """
     _check(parts)
     model = load_anatomy()
-    known, sure = _landmarks(parts, landmarks)
-    frame = frankfort(known)
+    known, sure, how = _landmarks(parts, landmarks)
+    frame = STAY if again else frankfort(known)
     _check_frame(frame)
     known = {n: frame.apply(p[None])[0] for n, p in known.items()}
     real = {key: _moved(mesh, frame) for key, mesh in parts.items() if split_key(key)[0] in terms()}
+    unused = dict((again or {}).get("not_used", {})) | implausible(real, known)
+    real, ends = {k: m for k, m in real.items() if k not in unused}, list((again or {}).get("cut", ()))
+    end = lower_end(model, known)
+    if "skin" not in real and not again:
+        real, ends = cut(real, end)
     known |= _section_centres(real, known)
     way = map_to(model, real, known)
+    chain = way.chain if "skin" in real else levelled(model, way.chain, end)
     seen = [s for s in model.structures.values() if s.key not in real and not ("skin" in real and s.key in EARS)]
     lent = [thinned(s) for s in model.structures.values() if s.key in real and s.mesh.fibres is not None]
-    over = carried_over(Anatomy.of(name, [*seen, *lent], model.landmarks, model.curves), way.chain)
+    over = carried_over(Anatomy.of(name, [*seen, *lent], model.landmarks, model.curves), chain)
     person = dressed(name, over, real, [s.key for s in seen])
     if "skin" not in real:
-        person = covered(person, model, list(real))
+        person = covered(bedded(person, model, unused), model, [*real, *unused])
     placed, curves = on_surfaces(person, {**over.landmarks, **known}, over.curves)
     person = Anatomy.of(name, person.structures.values(), placed, curves)
     person, notes = reseated(person, model)
     told = {
         "source": name, "posture": "as scanned", "sex": "unknown", **dict(meta or {}), "estimated": [s.key for s in seen],
-        **_errors(left_out_errors(model, known)), "landmark_confidence": sure,
+        **_errors(left_out_errors(model, known)), "landmark_confidence": sure, "landmark_how": how,
         "left_out": sorted(k for k in parts if split_key(k)[0] not in terms()),
-        "least_stretch": round(way.least_stretch, 3), "seating": notes,
+        "not_used": unused, "cut": ends, "least_stretch": round(way.least_stretch, 3), "seating": notes,
     }  # fmt: skip
     return Anatomy.of(name, person.structures.values(), person.landmarks, person.curves, told)
 
@@ -136,20 +151,21 @@ def _check_frame(frame: Similarity) -> None:
 
 def _landmarks(
     parts: Mapping[str, SurfaceMesh], given: Mapping[str, ArrayLike | Found] | None
-) -> tuple[dict[str, Array], dict[str, float]]:
-    """Points (3,) mm in the frame of the parts, and how sure each is."""
+) -> tuple[dict[str, Array], dict[str, float], dict[str, str]]:
+    """Points (3,) mm in the frame of the parts, how sure each is, and how it was found."""
     own = dict(given or {})
     least = load_table("real_landmarks")["frame"]
     if any(n not in own for n in least["needs"]) or len(own) < least["fewest"]:
         own = {**found(parts), **own}
-    points, sure = {}, {}
+    points, sure, how = {}, {}, {}
     for name, value in own.items():
         if name not in load_anatomy().landmarks:
             continue
         point = value.point_mm if isinstance(value, Found) else np.asarray(value, dtype=np.float64)
         points[name] = check_points(f"landmark {name}", np.reshape(point, (1, -1)))[0]
         sure[name] = round(value.confidence if isinstance(value, Found) else 1.0, 2)
-    return points, sure
+        how[name] = value.how if isinstance(value, Found) else "given"
+    return points, sure, how
 
 
 def _moved(mesh: SurfaceMesh, frame: Similarity) -> SurfaceMesh:

@@ -148,6 +148,8 @@ class _Place:
 
 def _bony(name: str, bone: str, model: Anatomy, query: _Real, laid: Laid, frame: Similarity) -> Found:
     at = laid.way.apply(model.landmark(name)[None])[0]
+    if bone == SKULL and split_key(name)[1] == "median":
+        at = frame.inverse(frame.apply(at[None]) * [0.0, 1.0, 1.0])[0]  # the frame's median plane is that of his pairs
     sure = load_table("real_landmarks")["confidence"]
     fit = float(np.exp(-((laid.misfit_mm / sure["fit_mm"]) ** 2)))
     if split_key(name)[0].endswith(INSIDE):
