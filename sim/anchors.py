@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from sim.cameras import View
 from sim.canvas import Drawing
@@ -16,6 +19,7 @@ Array = NDArray[np.float64]
 
 CLEARANCE_MM = 0.45
 BESIDE_PX, BESIDE_MM = 0.006, 1.0
+STRAND_PX = 0.016  # share of the drawing, from the dot of a label to a nerve or vessel that it does not name
 INSET = 0.025
 MOST_POINTS = 6000
 LEAST_SEEN = 4
@@ -23,6 +27,7 @@ MOST_CANDIDATES = 700
 CROWD = 0.02
 CELL = 0.006
 AWAY = 0.6
+COVERING = 0.5  # opacity of glass through which a dot would seem to name the glass
 ROOM_PX = 300
 ENOUGH_ROOM = 9.0
 
@@ -39,11 +44,15 @@ def anchors_of(
     for piece in pieces:
         if piece.key in wanted:
             found.setdefault(piece.key, []).append(piece)
+    strands, covers = _strands(pieces, view, drawing), _covers(pieces, view)
     result = {}
     for key, group in found.items():
+        others = np.concatenate([np.zeros((0, 2)), *(pixels for k, pixels in strands.items() if k != key)])
+        tree = cKDTree(others) if group[0].material != "nerve" and len(others) else None
+        about = _Around(tree, covers)
         faces = [piece for piece in group if piece.material == "face"]
-        point = _anchor(faces, view, drawing, avoid_px, radius_px) if faces else None
-        point = point or _anchor(group, view, drawing, avoid_px, radius_px)
+        point = _anchor(faces, view, drawing, avoid_px, radius_px, about) if faces else None
+        point = point or _anchor(group, view, drawing, avoid_px, radius_px, about)
         if point is not None:
             result[key] = point
     return result
@@ -54,8 +63,45 @@ def seen(pixels: Array, depth_mm: Array, drawing: Drawing, *, clearance_mm: floa
     return np.asarray(depth_mm + clearance_mm >= _level(pixels, drawing))
 
 
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """What the dot of a label stays off, if it can: nerves and vessels of other names, and the probe's footprint and plane."""
+
+    strands: cKDTree | None
+    covers: Sequence[Delaunay]
+
+    def clear_of(self, pixels: Array, reach_px: float) -> NDArray[np.bool_]:
+        """Return which pixels (n, 2) touch none."""
+        free = np.ones(len(pixels), dtype=bool)
+        if self.strands is not None:
+            free &= self.strands.query(pixels)[0] > reach_px
+        for cover in self.covers:
+            free &= cover.find_simplex(pixels) < 0
+        return free
+
+
+def _covers(pieces: Sequence[Piece], view: View) -> list[Delaunay]:
+    """The outlines, as seen, of marks that are nearly solid glass: each is a convex slab."""
+    found = []
+    for piece in pieces:
+        if piece.material == "mark" and COVERING <= piece.opacity < 1:
+            with suppress(QhullError):  # seen edge-on it covers nothing
+                found.append(Delaunay(view.project(piece.mesh.vertices_mm)[0]))
+    return found
+
+
+def _strands(pieces: Sequence[Piece], view: View, drawing: Drawing) -> dict[str, Array]:
+    """Pixels (n, 2) of all nerves and vessels that can be seen, by key."""
+    out: dict[str, Array] = {}
+    for piece in pieces:
+        if piece.material == "nerve" and piece.opacity >= 1:
+            pixels, depth = view.project(piece.mesh.vertices_mm)
+            out[piece.key] = pixels[seen(pixels, depth, drawing)]
+    return out
+
+
 def _anchor(
-    group: Sequence[Piece], view: View, drawing: Drawing, avoid_px: Array, radius_px: float
+    group: Sequence[Piece], view: View, drawing: Drawing, avoid_px: Array, radius_px: float, around: _Around
 ) -> tuple[float, float] | None:
     """The seen vertex nearest to the middle of all seen ones; for a clear shell one that has nothing behind it."""
     points = np.concatenate([p.mesh.vertices_mm for p in group])
@@ -70,6 +116,8 @@ def _anchor(
     if group[0].opacity >= 1:
         kept = inside & seen(pixels, depth, drawing)
         clear = kept & _uncrowded(pixels, depth, drawing)
+        off = clear & around.clear_of(pixels, STRAND_PX * min(drawing.depth_mm.shape))
+        clear = off if off.sum() >= LEAST_SEEN else clear
         kept = clear if clear.sum() >= LEAST_SEEN else kept
     else:
         kept = inside & seen(pixels, depth, drawing, clearance_mm=0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -19,6 +20,7 @@ from scenarios.model import Scenario
 from scenarios.selection import catalogue, select, select_one
 from scenarios.sites import Ground
 from scenarios.skin_maps import skin_map
+from sim.cameras import axes_of
 from sim.hair import with_hair
 from sim.picture import Camera, Cut, Inset, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
 from sim.places import Places, apart, as_point, unit
@@ -26,6 +28,13 @@ from sim.procedures import Marked, aimed_at, by_ultrasound, free_needle, marked,
 from sim.scanning import in_plane, inset_of, probe_on_skin
 from sim.skin_paint import with_maps
 from sim.theme import load_theme
+
+WAYS = (("from the right", "from the left"), ("from in front", "from behind"), ("from above", "from below"))  # by axis of RAS
+LEAST_WAY = 0.25
+SEEN_FROM = re.compile(
+    r"(?P<side>(?:right side|left side|on the skin), )?(?:seen from|from|close to)\b[^;.:]*(?P<mark>[;.:])\s*", re.IGNORECASE
+)
+WHERE_THINGS_LIE = re.compile(r"The patient's \w+ is [^.]*\.\s*")
 
 
 def compose(
@@ -65,7 +74,7 @@ def compose(
     out = []
     for view in cameras:
         seen = scene.seen_from(view, base, first=view is scenario.view[0])
-        out += [seen] if not scenario.step else scene.stepped(seen)
+        out += [seen] if not scenario.step else scene.stepped(seen, own=view in scenario.view)
     out = [with_hair(p, anatomy.structures, eyebrows=scenario.eyebrows, hair=scenario.hair) for p in out]
     return [scene.painted(p) for p in out]
 
@@ -81,8 +90,29 @@ def chosen_views(scenario: Scenario, names: Sequence[str]) -> list[model.View]:
     out = []
     for name in names:
         check_choice("view", name, [*own, *cameras, "all"])
-        out.append(own[name] if name in own else model.View(name=name, camera=cameras[name]))
+        if name in own:
+            out.append(own[name])
+        else:
+            out.append(model.View(name=name, camera=cameras[name], caption=seen_from(scenario.caption, Camera(cameras[name]))))
     return out
+
+
+def seen_from(caption: str, camera: Camera) -> str:
+    """Return a caption in which the words on where the picture is seen from, at its beginning, are true of a camera.
+
+    A sentence that tells where the patient's sides lie in the picture is left out: the picture's own marks tell that.
+    """
+    way = axes_of(camera)[0]
+    order = [i for i in np.argsort(-np.abs(way), kind="stable") if abs(way[i]) > LEAST_WAY]
+    words = [WAYS[int(i)][0 if way[i] > 0 else 1] for i in order]
+    told = f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+    text = WHERE_THINGS_LIE.sub("", _line_of_text(caption)).strip()
+    old = SEEN_FROM.match(text)
+    if old is None:
+        return f"Seen {told}. {text}".strip()
+    side, mark, rest = old["side"] or "", old["mark"], text[old.end() :]
+    joined = f"; {rest}" if mark == ";" else f". {rest[:1].upper()}{rest[1:]}"
+    return f"{side}{'seen' if side else 'Seen'} {told}{joined}".strip()
 
 
 class Scene:
@@ -149,8 +179,8 @@ class Scene:
             drawn = with_maps(picture, self.scenario.map, self.anatomy, plain=plain)
         return replace(drawn, sources=tuple(dict.fromkeys((*drawn.sources, *sources)))) if drawn.maps else drawn
 
-    def stepped(self, picture: Picture) -> list[Picture]:
-        """Return one picture for each step, with what the steps so far take away."""
+    def stepped(self, picture: Picture, *, own: bool = True) -> list[Picture]:
+        """Return one picture for each step, with what the steps so far take away; `own` is a view of the scenario."""
         out, gone = [], set[str]()
         for number, step in enumerate(self.scenario.step, 1):
             gone |= set(self._keys(step.remove, ("step", number - 1, "remove"), side=step.side)) if step.remove else set()
@@ -160,6 +190,7 @@ class Scene:
             names = self._names(step.label, ("step", number - 1, "label"), shown) if step.label else ()
             kept = tuple(x for x in picture.labels if x.key not in gone)
             title, caption = step.title or picture.title, _line_of_text(step.caption or picture.caption)
+            caption = caption if own else seen_from(caption, picture.camera)
             name = f"{picture.name}-{number}-{step.name}"
             out.append(replace(picture, name=name, shown=shown, labels=(*kept, *names), title=title, caption=caption))
         return out
@@ -292,7 +323,7 @@ class Scene:
             if row.label:
                 labels.append(Label(row.label, point_mm=as_point(points[len(points) // 2])))
             if row.legend:
-                legend.append(LegendItem(row.legend, row.colour, "line"))
+                legend.append(LegendItem(row.legend, row.colour, "line", row.dashed))
         return tuple(lines), tuple(labels), tuple(legend)
 
     def _path(self, row: model.Line) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -20,6 +20,8 @@ from sim.vector_plate import Raster, Words
 PANEL_SHARE = 0.45  # of the picture's width
 MARGIN_SHARE = 0.02
 LEAST_PX, MOST_PX = 320, 3840  # of the scanner's screen
+SMALL_TEXTS = 1.15  # height of the panel's text, in that of the page's small text
+MOST_LETTERS = 2.0
 PEAK_S = 0.1  # moment of the beat at which flow is shown
 
 
@@ -34,19 +36,27 @@ def without_panel(picture: Picture) -> Picture:
     return replace(picture, width_px=picture.width_px - panel_px(picture), inset=None)
 
 
-def panel(anatomy: Anatomy, picture: Picture) -> tuple[Raster, tuple[Words, ...]]:
-    """Return the ultrasound image at the right of `without_panel(picture)`, and what is written on it."""
+def panel(anatomy: Anatomy, picture: Picture, small_px: float = 0.0) -> tuple[Raster, tuple[Words, ...]]:
+    """Return the ultrasound image at the right of `without_panel(picture)`, and what is written on it.
+
+    Its text is no smaller than the page's small text, `small_px` high.
+    """
     from sim.ultrasound.screen import compose_screen
-    from sim.ultrasound.screen_layout import lay_out_screen
+    from sim.ultrasound.screen_layout import FULL_PX, TEXT_PX, lay_out_screen
+
+    def letters(width: int) -> float:
+        return float(np.clip(SMALL_TEXTS * small_px * FULL_PX / (TEXT_PX * width), 1.0, MOST_LETTERS))
 
     assert picture.inset is not None
     wide, margin = panel_px(picture), round(MARGIN_SHARE * picture.height_px)
     shown = insonated(anatomy, picture.inset)
     wanted = int(np.clip(wide - margin, LEAST_PX, MOST_PX))
     room, ends = picture.height_px - 2 * margin, ends_of(shown)
-    while wanted > LEAST_PX and (high := lay_out_screen(shown, wanted, ends).height) > room:
+    while wanted > LEAST_PX and (high := lay_out_screen(shown, wanted, ends, letters=letters(wanted)).height) > room:
         wanted = max(LEAST_PX, min(int(wanted * room / high), wanted - 1))  # its furniture does not shrink with it
-    made = compose_screen(shown, overlay=picture.inset.overlay, ends=ends, width_px=wanted, lettered=False)
+    made = compose_screen(
+        shown, overlay=picture.inset.overlay, ends=ends, width_px=wanted, lettered=False, letters=letters(wanted)
+    )  # fmt: skip
     x = picture.width_px - wide + (wide - margin - made.image.width) // 2
     y = max((picture.height_px - made.image.height) // 2, 0)
     words = tuple(replace(w, x=w.x + x, y=w.y + y) for w in made.words)

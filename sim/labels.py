@@ -18,6 +18,8 @@ Pair = tuple[float, float]
 
 LEAST_SHARE = 0.15
 SPREAD_ROUNDS = 60
+CLEAR_ROUNDS = 400
+STILL_SHARE = 0.01  # of the distance: a disc that has moved less stands on its place
 DOT_SHARE = 0.25  # of the height of a text: a line nearer than this to another's dot seems to end there
 
 
@@ -253,10 +255,12 @@ def _place(index: int, request: Request, centre: float, column: Column) -> Place
     )
 
 
-def beside(centres: Array, radius: float, boxes: Array, gap: float) -> list[tuple[float, float] | None]:
+def beside(
+    centres: Array, radius: float, boxes: Array, gap: float, *, dots: Array | None = None, dot: float = 0.0
+) -> list[tuple[float, float] | None]:
     """Return where a text stands beside each disc: the middle of its box, or None where there is no room.
 
-    Below, above, right or left of its disc, the first of these that meets no disc and no text before it.
+    Below, above, right or left of its disc, the first of these that meets no disc, no dot and no text before it.
 
     Parameters
     ----------
@@ -268,7 +272,10 @@ def beside(centres: Array, radius: float, boxes: Array, gap: float) -> list[tupl
         Width and height of each text.
     gap : float
         Between a text and the discs.
+    dots, dot : (m, 2) array, float
+        Middles of small dots that no text may cover, and their radius.
     """
+    small = np.zeros((0, 2)) if dots is None else dots
     taken: list[tuple[Array, Array]] = []
     out: list[tuple[float, float] | None] = []
     for centre, box in zip(centres, boxes, strict=True):
@@ -277,7 +284,8 @@ def beside(centres: Array, radius: float, boxes: Array, gap: float) -> list[tupl
         for way in ((0, 1), (0, -1), (1, 0), (-1, 0)):
             middle = centre + reach * way
             clear = np.hypot(*np.maximum(np.abs(centres - middle) - box / 2, 0.0).T) >= radius
-            if clear.all() and all((np.abs(middle - m) >= (box + b) / 2).any() for m, b in taken):
+            off = np.hypot(*np.maximum(np.abs(small - middle) - box / 2, 0.0).T) >= dot
+            if clear.all() and off.all() and all((np.abs(middle - m) >= (box + b) / 2).any() for m, b in taken):
                 taken.append((middle, box))
                 out[-1] = (float(middle[0]), float(middle[1]))
                 break
@@ -297,3 +305,35 @@ def apart(points: Array, distance: float) -> Array:
         way = gap / np.maximum(np.linalg.norm(gap, axis=2), 1e-12)[..., None]
         moved += 0.6 * (np.where(close, (distance - length) / 2 + 0.01, 0.0)[..., None] * way).sum(axis=1)
     return moved
+
+
+def cleared(wishes: Array, distance: float, clear: float, places: Array) -> Array:
+    """Return where discs (n, 2) stand that keep apart and hide no true place of a disc that stands beside its own.
+
+    Parameters
+    ----------
+    wishes, places : (n, 2) arrays
+        Where each would stand if it were alone, and what it marks, pixels; the same for most.
+    distance : float
+        Between two discs, at least.
+    clear : float
+        From a disc to the true place of any that stands beside its own; less than `distance`.
+    """
+    centres = apart(wishes, distance)
+    for _ in range(CLEAR_ROUNDS):
+        moved = np.linalg.norm(centres - places, axis=1) > STILL_SHARE * distance
+        free = np.ones(int(moved.sum()), dtype=bool)
+        step = _pushes(centres, centres, distance, moved) + 2 * _pushes(centres, places[moved], clear, free)
+        step[~moved] = 0.0
+        if not moved.any() or np.abs(step).max() < 1e-3:
+            break
+        centres = centres + 0.5 * step
+    return centres
+
+
+def _pushes(centres: Array, others: Array, least: float, free: NDArray[np.bool_]) -> Array:
+    """How far (n, 2) each centre is to go from others that are nearer than `least`: half the way from one that moves too."""
+    gap = centres[:, None] - others[None]
+    length = np.linalg.norm(gap, axis=2)
+    lack = np.where((length < least) & (length > 0), least - length + 0.01, 0.0) * np.where(free, 0.5, 1.0)
+    return np.asarray((lack[..., None] * gap / np.maximum(length, 1e-12)[..., None]).sum(axis=1))

@@ -56,14 +56,20 @@ def needle_marks(needle: Needle) -> list[Mark]:
     return marks
 
 
+def outer_end(marker: Marker) -> Array:
+    """Return the outer end (3,) of the short needle of a site that has a target."""
+    skin, target = np.array(marker.point_mm, dtype=np.float64), np.array(marker.target_mm, dtype=np.float64)
+    return skin - MARKER_NEEDLE_MM[1] * _unit(target - skin)
+
+
 def marker_marks(marker: Marker) -> list[Mark]:
     """Return the short needle of a site that has a target, else nothing."""
     if marker.target_mm is None:
         return []
     skin, target = np.array(marker.point_mm, dtype=np.float64), np.array(marker.target_mm, dtype=np.float64)
-    width, outside = MARKER_NEEDLE_MM
+    width, _ = MARKER_NEEDLE_MM
     inward = _unit(target - skin)
-    shaft = turned([skin - outside * inward, target - 1.5 * inward, target], [width / 2, width / 2, 0.05])
+    shaft = turned([outer_end(marker), target - 1.5 * inward, target], [width / 2, width / 2, 0.05])
     return [Mark(shaft, "needle"), Mark(ball(target, 1.1), "target")]
 
 

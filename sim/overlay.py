@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sim import ink
 from sim.cameras import AXES, WORDS, View, edge_marks, scale_bar_mm
 from sim.hidden_paths import RIM_OPACITY, RIM_PX, Course
-from sim.labels import Column, Place, Request, apart, arrange, beside, fits, keep_most
+from sim.labels import Column, Place, Request, arrange, beside, cleared, fits, keep_most
 from sim.lettering import line_height, text_width, wrapped
 from sim.page import Box, Page
 from sim.picture import Label, LegendItem, Marker, Picture
@@ -30,8 +30,12 @@ Pair = tuple[float, float]
 LEAST_LABEL_PX = 8
 LEAST_LABEL_SHARE = 0.62
 LABEL_GAP = 0.35
+SIGN_DASHES = ((0.1, 0.42), (0.78, 1.1))  # of a broken line's sign, in heights of the text
 SIGN_EM = 1.7  # from the left of a legend's sign to its text
 MARKER_RADIUS = 13.0
+LEAST_DISC = 0.78  # share of its size to which a disc shrinks before it leaves its place
+STILL_SHARE = 0.02  # of the radius: a disc that has moved less stands on its place
+DOT_PX = 3.0  # radius, of the true place of a disc that has left it
 FACES_AWAY = 0.3
 UNITS_HEIGHT = 0.95
 SOLID = 250  # opacity, of 255, from which a drawing counts as paper for the rim of a line
@@ -187,23 +191,76 @@ def write_sign(sheet: Sheet, item: LegendItem, x: float, y: float, size: int) ->
     if item.sign == "dot":
         sheet.disc((x + 0.5 * size, y), 0.46 * size, colour)
     elif item.sign == "line":
-        sheet.line([(x + 0.1 * size, y), (x + 1.1 * size, y)], max(1.5, 0.2 * size), colour)
+        for start, end in SIGN_DASHES if item.dashed else ((0.1, 1.1),):
+            sheet.line([(x + start * size, y), (x + end * size, y)], max(1.5, 0.2 * size), colour)
     else:
         sheet.bar(x, y - 0.42 * size, x + 1.1 * size, y + 0.42 * size, colour)
 
 
-def write_markers(sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], *, show_units: bool) -> None:
-    """Draw numbered discs at pixels of the whole picture, far ones first."""
-    unit, theme = sheet.page.unit, sheet.theme
+@dataclass(frozen=True, eq=False)
+class Seats:
+    """Where numbered discs stand.
+
+    Parameters
+    ----------
+    places, centres : (n, 2) arrays
+        The true places and the middles of the discs, pixels of the whole picture.
+    radius : float
+        Of every disc.
+    moved : (n,) bool array
+        Which discs stand beside their place; a dot marks it then.
+    """
+
+    places: Array
+    centres: Array
+    radius: float
+    moved: NDArray[np.bool_]
+
+    @property
+    def marks(self) -> Array:
+        """Middles (m, 2) of all discs and dots."""
+        return np.concatenate([self.centres, self.places[self.moved]])
+
+
+def seat_markers(places: Array, page: Page, theme: Theme, *, show_units: bool, heads: Array | None = None) -> Seats:
+    """Return discs for true places (n, 2) that do not touch.
+
+    Discs shrink a little before any leaves its place; one that must, goes so far that its place can be seen. `heads` (n, 2) are
+    the outer ends of their needles, where each disc stands in place of hiding the needle; nan for a site without one.
+    """
+    unit = page.unit
     radius = max(3.5, MARKER_RADIUS * unit * min(theme.text_scale, 1.15))
-    size = round(1.12 * radius)
-    points = np.array([(x, y) for _, x, y in markers]).reshape(-1, 2)
+    dot, gap = _dot_px(unit), max(2.0, 4.0 * unit)
+    wishes = places if heads is None else np.where(np.linalg.norm(heads - places, axis=1)[:, None] > 1.5 * radius, heads, places)
     shape = np.array([1.0, 1.55 if show_units else 1.0])
-    centres = apart(points / shape, 2 * radius + max(2.0, 4.0 * unit)) * shape
-    for (x, y), (px, py) in zip(centres, points, strict=True):
-        if np.hypot(x - px, y - py) > 0.35 * radius:
-            sheet.line([(px, py), (x, y)], max(1.0, 1.6 * unit), theme.ink)
-            sheet.disc((px, py), max(1.5, 2.4 * unit), theme.ink)
+    flat = wishes / shape
+    nearest = (np.linalg.norm(flat[:, None] - flat[None], axis=2) + 1e9 * np.eye(len(flat))).min(initial=1e9)
+    if LEAST_DISC * radius <= (nearest - gap) / 2 < radius:
+        radius = float(nearest - gap) / 2
+    clear = radius + max(1.0, 1.6 * unit) + dot + max(0.8, 1.3 * unit)
+    centres = cleared(flat, 2 * radius + gap - 1e-6, clear, places / shape) * shape
+    moved = np.linalg.norm(centres - places, axis=1) > STILL_SHARE * radius
+    return Seats(places, np.where(moved[:, None], centres, places), radius, moved)
+
+
+def _dot_px(unit: float) -> float:
+    """Radius of the dot of a true place."""
+    return max(1.6, DOT_PX * unit)
+
+
+def write_markers(
+    sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], *, show_units: bool, seats: Seats | None = None
+) -> None:
+    """Draw numbered discs at pixels of the whole picture, far ones first; where one does not stand on its place, a dot does."""
+    unit, theme = sheet.page.unit, sheet.theme
+    if seats is None:
+        seats = seat_markers(np.array([m[1:] for m in markers]).reshape(-1, 2), sheet.page, theme, show_units=show_units)
+    radius, centres = seats.radius, seats.centres
+    size = round(1.12 * radius)
+    for i in map(int, np.flatnonzero(seats.moved)):
+        if markers[i][0].target_mm is None:
+            sheet.line([seats.places[i], centres[i]], max(2.0, 3.6 * unit), np.ones(3))
+            sheet.line([seats.places[i], centres[i]], max(1.0, 1.8 * unit), theme.ink)
     for (marker, _, _), (x, y) in zip(markers, centres, strict=True):
         colour = theme.colour(f"group_{marker.group}")
         sheet.disc((x, y + 0.12 * radius), radius * 1.22, np.zeros(3), opacity=0.16)
@@ -213,18 +270,31 @@ def write_markers(sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], 
             dark = float(colour @ (0.3, 0.59, 0.11)) < 0.58
             letters = size if len(marker.text) < 3 else round(0.78 * size)
             sheet.write(marker.text, x, y, letters, np.ones(3) if dark else np.zeros(3), bold=True, anchor="mm")
+    for point in seats.places[seats.moved]:
+        sheet.disc(point, _dot_px(unit) + max(0.8, 1.3 * unit), np.ones(3))
+        sheet.disc(point, _dot_px(unit), theme.ink)
     if show_units and size >= 7:
-        _write_units(sheet, [m for m, _, _ in markers], centres, radius, max(7, round(0.85 * size)))
+        _write_units(sheet, [m for m, _, _ in markers], seats, max(7, round(0.85 * size)))
 
 
-def _write_units(sheet: Sheet, markers: Sequence[Marker], centres: Array, radius: float, size: int) -> None:
+def _write_units(sheet: Sheet, markers: Sequence[Marker], seats: Seats, size: int) -> None:
     """Write the units beside their discs, where there is room."""
     texts = ["" if m.units is None else f"{m.units:g} U" for m in markers]
     boxes = np.array([(text_width(t, size), UNITS_HEIGHT * size) for t in texts]).reshape(-1, 2)
-    spots = beside(centres, radius + max(1.0, 1.6 * sheet.page.unit), boxes, max(1.0, 0.12 * radius))
+    unit, radius = sheet.page.unit, seats.radius
+    around, dot = radius + max(1.0, 1.6 * unit), _dot_px(unit) + 1.0
+    spots = beside(seats.centres, around, boxes, max(1.0, 0.12 * radius), dots=seats.places[seats.moved], dot=dot)
     for text, spot in zip(texts, spots, strict=True):
         if text and spot is not None:
             sheet.write(text, spot[0], spot[1], size, anchor="mm", halo=True)
+
+
+def meets_marks(place: Place, seats: Seats) -> bool:
+    """Return whether the leader line of a label runs through a disc."""
+    start, end = np.asarray(place.anchor), np.asarray(place.elbow)
+    way = end - start
+    share = np.clip((seats.centres - start) @ way / max(float(way @ way), 1e-9), 0.0, 1.0)
+    return bool((np.linalg.norm(seats.centres - start - share[:, None] * way, axis=1) < seats.radius).any())
 
 
 def place_labels(

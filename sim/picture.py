@@ -290,11 +290,12 @@ class Label:
 
 @dataclass(frozen=True)
 class LegendItem:
-    """One row of the legend: a colour (hex or name) as a 'swatch', a 'dot' or a 'line', and its text."""
+    """One row of the legend: a colour (hex or name) as a 'swatch', a 'dot' or a 'line', which may be dashed, and its text."""
 
     text: str
     colour: str
     sign: Literal["swatch", "dot", "line"] = "swatch"
+    dashed: bool = False
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,8 @@ def _rows(file: Procedure, shown: Iterable[FoundTarget], found: Iterable[FoundTa
     for target in aims:
         rows.setdefault(_aim_text(target, plain), []).append(target)
     given = f"{aims[0].volume_ml:g} mL of {file.product.name}" if aims else ""
+    if file.guidance != "landmark":
+        given = f"plan: {given}"  # the image beside may show the needle before anything is injected
     out = [LegendItem(_labelled(file, text, held), *_sign(file, held[0], found)) for text, held in rows.items()]
     if len(out) == 1:
         return (replace(out[0], text=f"{out[0].text}; {given}{' at each' if len(aims) > 1 else ''}"),)

@@ -19,11 +19,15 @@ from sim.canvas import Drawing, draw
 from sim.finishing import finished
 from sim.hidden_paths import hidden_courses
 from sim.insets import panel, panel_px, without_panel
-from sim.labels import balanced
+from sim.labels import Place, balanced
+from sim.marks import outer_end
 from sim.overlay import (
+    Seats,
     Sheet,
     anchors_on_page,
+    meets_marks,
     place_labels,
+    seat_markers,
     write_courses,
     write_furniture,
     write_labels,
@@ -45,6 +49,9 @@ FLOOR_MM = 9.0
 LEVEL_VIEW = 0.45
 EXTENT_STEP = 5
 AVOID_PX = 24.0
+ANCHOR_TRIES = 6
+REFUSED_PX = 40.0  # about a place whose line ran through a disc
+RING = np.stack(np.meshgrid([-1.0, -0.5, 0.0, 0.5, 1.0], [-1.0, -0.5, 0.0, 0.5, 1.0]), axis=-1).reshape(-1, 2)
 EDGE_ON = 0.3
 SIDEWAYS = 0.3
 
@@ -135,10 +142,11 @@ def _composed(anatomy: Anatomy, picture: Picture, *, unit: float | None = None) 
     write_courses(sheet, courses)
     boxes = write_furniture(sheet, picture, view)
     markers = _markers(anatomy, picture, page, view)
-    labels, anchors = _anchored(picture, pieces, view, drawing, page, markers, {c.key: c.middle for c in courses})
-    placed, dropped = place_labels(labels, anchors, page, boxes)
+    seats = _seats(markers, page, theme, view, show_units=picture.show_units)
+    scene = _Scene(picture, pieces, view, drawing, page, seats, {c.key: c.middle for c in courses})
+    labels, placed, dropped = _placed(scene, boxes)
     write_labels(sheet, placed)
-    write_markers(sheet, markers, show_units=picture.show_units)
+    write_markers(sheet, markers, show_units=picture.show_units, seats=seats)
     unseen = tuple(label.text for label in picture.labels if label not in labels)
     size = picture.width_px, picture.height_px
     plate = Plate(*size, paper, theme.halo, (ground,), tuple(sheet.shapes), tuple(sheet.words))
@@ -147,7 +155,7 @@ def _composed(anatomy: Anatomy, picture: Picture, *, unit: float | None = None) 
 
 def _with_panel(made: Composed, anatomy: Anatomy, picture: Picture) -> Composed:
     """A picture with the ultrasound image at its right."""
-    raster, words = panel(anatomy, picture)
+    raster, words = panel(anatomy, picture, made.page.sizes["small"])
     old = made.plate
     plate = replace(old, width_px=picture.width_px, rasters=(*old.rasters, raster), words=(*old.words, *words))
     return replace(made, plate=plate)
@@ -266,21 +274,64 @@ def _markers(anatomy: Anatomy, picture: Picture, page: Page, view: View) -> list
     return [(picture.markers[i], pixels[i, 0] + page.drawing.x0, pixels[i, 1] + page.drawing.y0) for i in order]
 
 
+def _seats(markers: Sequence[tuple[Marker, float, float]], page: Page, theme: Theme, view: View, *, show_units: bool) -> Seats:
+    """Where the discs of markers stand; that of a needle at its outer end, so that it hides no place of entry and no tip."""
+    places = np.array([m[1:] for m in markers], dtype=np.float64).reshape(-1, 2)
+    heads = places.copy()
+    for i, (marker, _, _) in enumerate(markers):
+        if marker.target_mm is not None:
+            heads[i] = view.project(outer_end(marker))[0] + (page.drawing.x0, page.drawing.y0)
+    return seat_markers(places, page, theme, show_units=show_units, heads=heads)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What labels are placed about."""
+
+    picture: Picture
+    pieces: Sequence[Piece]
+    view: View
+    drawing: Drawing
+    page: Page
+    seats: Seats
+    dashed: Mapping[str, tuple[float, float]]
+
+
+def _placed(
+    scene: _Scene, boxes: tuple[Box, Box]
+) -> tuple[list[Label], list[tuple[Label, tuple[str, ...], int, Place]], list[Label]]:
+    """The labels whose thing can be seen, those with a place, and those without room; few lines run through a disc."""
+    refused: dict[str, list[tuple[float, float]]] = {}
+    best, fewest = None, 0
+    for _ in range(ANCHOR_TRIES):
+        labels, anchors = _anchored(scene, refused)
+        placed, dropped = place_labels(labels, anchors, scene.page, boxes)
+        met = [(label, place) for label, _, _, place in placed if meets_marks(place, scene.seats)]
+        if best is None or len(met) < fewest:
+            best, fewest = (labels, placed, dropped), len(met)
+        named = [(label.key, place.anchor) for label, place in met if label.key is not None]
+        if not named:
+            break
+        for key, anchor in named:
+            refused.setdefault(key, []).append(anchor)
+    assert best is not None
+    return best
+
+
 def _anchored(
-    picture: Picture,
-    pieces: Sequence[Piece],
-    view: View,
-    drawing: Drawing,
-    page: Page,
-    markers: Sequence[tuple[Marker, float, float]],
-    dashed: Mapping[str, tuple[float, float]],
+    scene: _Scene, refused: Mapping[str, Sequence[tuple[float, float]]]
 ) -> tuple[list[Label], list[tuple[float, float]]]:
     """The labels whose thing can be seen, or whose hidden course is drawn, and where on the page it is."""
+    picture, page, view = scene.picture, scene.page, scene.view
     level = abs(float(view.toward[0])) < SIDEWAYS
     keys = [k for label in picture.labels for k in (label.key, label.twin if level else None) if k is not None]
-    avoid = np.array([(x - page.drawing.x0, y - page.drawing.y0) for _, x, y in markers]).reshape(-1, 2)
-    seen = anchors_of(keys, pieces, view, drawing, avoid, AVOID_PX * page.unit)
-    places = anchors_on_page({**dashed, **seen}, page)
+    corner = np.array([page.drawing.x0, page.drawing.y0], dtype=np.float64)
+    avoid, radius = scene.seats.marks - corner, AVOID_PX * page.unit
+    seen = dict(anchors_of([k for k in keys if k not in refused], scene.pieces, view, scene.drawing, avoid, radius))
+    for key, points in refused.items():
+        spread = (np.array(points)[:, None] - corner + REFUSED_PX * page.unit * RING).reshape(-1, 2)
+        seen.update(anchors_of([key], scene.pieces, view, scene.drawing, np.concatenate([avoid, spread]), radius))
+    places = anchors_on_page({**scene.dashed, **seen}, page)
     labels, options = [], []
     for label in picture.labels:
         found = [places.get(k) for k in (label.key, label.twin) if k is not None] or [_of_point(label, view, page)]

@@ -167,3 +167,28 @@ def test_a_real_persons_picture_says_whose_it_is_and_how_sure_the_nerves_are(tin
         "anatomy: BodyParts3D, (c) DBCLS"
     )
     assert told_of(tiny_anatomy, "read.") == "read"
+
+
+def test_a_camera_in_place_of_a_view_is_told_in_the_caption(tiny_anatomy: Anatomy) -> None:
+    from sim.compose import chosen_views
+
+    def told(name: str, camera: str) -> str:
+        return chosen_views(load_scenario(name), [camera])[0].caption
+
+    assert told("gon-block-landmark", "anterior").startswith("Seen from in front. The needle enters")
+    assert told("gon-path", "posterior-superior").startswith("Seen from behind and from above; the skin is a ghost")
+    assert told("preempt-map", "anterior").startswith("On the skin, seen from in front. 5 U")
+    assert told("preempt-31", "posterior").startswith("Seen from behind. Fixed plan")
+    assert "back is below" in load_scenario("cross-section-c2").caption
+    assert "back is below" not in told("cross-section-c2", "inferior")
+    for name in list_scenarios():
+        text = told(name, "anterior")
+        assert "from in front" in text.split(".")[0] and "from behind" not in text.split(".")[0].split(";")[0], name
+    steps = compose(load_scenario("layers"), tiny_anatomy, views=["left"])
+    assert steps and all(p.caption.startswith("Seen from the left") for p in steps)
+
+
+def test_a_broken_line_is_broken_in_the_legend(tiny_anatomy: Anatomy) -> None:
+    rows = [r for r in compose(load_scenario("gon-landmark"), tiny_anatomy)[0].legend if r.sign == "line"]
+    lines = {row.legend: row.dashed for row in load_scenario("gon-landmark").line if row.legend}
+    assert rows and {r.text: r.dashed for r in rows} == lines

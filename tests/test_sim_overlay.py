@@ -9,7 +9,7 @@ from meshes.model import Anatomy
 from sim import ink
 from sim.labels import apart, beside
 from sim.lettering import line_height, text_width, wrapped
-from sim.overlay import Sheet, write_markers, write_scale_bar
+from sim.overlay import Seats, Sheet, write_markers, write_scale_bar
 from sim.page import DISCLAIMER, Box, lay_out
 from sim.picture import Camera, Picture
 from sim.theme import load_theme
@@ -125,3 +125,56 @@ def test_units_meet_no_disc_and_no_units_in_shipped_views(anatomy: Anatomy, name
         for i, (middle, half) in enumerate(texts):
             assert all(np.hypot(*np.maximum(np.abs(c - middle) - half, 0)) >= rim for c in centres)
             assert all((np.abs(m - middle) >= half + h - 1e-9).any() for m, h in texts[:i])
+
+
+def seats_of(anatomy: Anatomy, name: str, view_name: str) -> tuple[list[str], Seats]:
+    from scenarios.loader import load_scenario
+    from sim.compose import compose
+    from sim.stage import pieces_of
+    from sim.stills import _markers, _seats, standing
+
+    picture = compose(load_scenario(name), anatomy, views=[view_name])[0]
+    theme = load_theme(picture.style)
+    page = lay_out(picture, theme)
+    view = standing(anatomy, picture, pieces_of(anatomy, picture, theme), page)
+    markers = _markers(anatomy, picture, page, view)
+    return [m.text for m, _, _ in markers], _seats(markers, page, theme, view, show_units=picture.show_units)
+
+
+@pytest.mark.parametrize("view", ["back", "side"])
+def test_a_disc_that_leaves_its_place_lets_the_place_be_seen(anatomy: Anatomy, view: str) -> None:
+    _, seats = seats_of(anatomy, "preempt-31", view)
+    away = np.linalg.norm(seats.centres - seats.places, axis=1)
+    assert (away[~seats.moved] == 0).all()
+    assert seats.moved.sum() == (6 if view == "back" else 0)
+    gap = np.linalg.norm(seats.centres[:, None] - seats.places[seats.moved][None], axis=2)
+    assert gap.min(initial=1e9) > seats.radius + 3.0
+    pairs = np.linalg.norm(seats.centres[:, None] - seats.centres[None], axis=2) + 1e9 * np.eye(len(away))
+    assert pairs.min() > 2 * seats.radius
+
+
+def test_discs_of_needles_hide_no_place_of_entry(anatomy: Anatomy) -> None:
+    texts, seats = seats_of(anatomy, "prp-cervical-attachments", "lateral")
+    assert texts and seats.moved.all()
+    assert np.linalg.norm(seats.centres - seats.places, axis=1).min() > seats.radius + 3.0
+
+
+def test_the_sign_of_a_broken_line_is_broken() -> None:
+    from sim.overlay import write_sign
+    from sim.picture import LegendItem
+
+    page = lay_out(Picture("p", (), width_px=800, height_px=600), load_theme("atlas"))
+    for dashed, runs in ((False, 1), (True, 2)):
+        paper = Sheet(sheet(60, 40), load_theme("atlas"), page)
+        write_sign(paper, LegendItem("a", "line", "line", dashed), 5, 20, 30)
+        dark = (paper.pixels[20].min(axis=1) < 200).astype(int)
+        assert (np.diff(np.concatenate([[0], dark, [0]])) == 1).sum() == runs
+
+
+def test_a_line_that_runs_through_a_disc_is_noticed() -> None:
+    from sim.labels import Place
+    from sim.overlay import meets_marks
+
+    seats = Seats(np.array([[50.0, 50.0]]), np.array([[50.0, 50.0]]), 8.0, np.array([False]))
+    for y, met in ((50.0, True), (56.0, True), (60.0, False)):
+        assert meets_marks(Place(0, 100, y, 150, y, False, (0.0, y), (100.0, y)), seats) is met

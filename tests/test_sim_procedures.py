@@ -119,7 +119,7 @@ def test_only_some_sites_are_kept_with_their_numbers_and_needles(anatomy: Anatom
 def test_the_legend_says_what_is_given_where(ground: Ground) -> None:
     rows = {n: [r.text for r in marked(model.Procedure(name=n), ground).legend] for n in (*BY_LANDMARK, *BY_ULTRASOUND)}
     assert rows["lesser-occipital-block"] == ["1: lesser occipital nerve; 2 mL of lidocaine 2 % and bupivacaine 0.5 %, 1:1"]
-    assert rows["third-occipital-block"] == ["aimed at: third occipital nerve; 0.6 mL of bupivacaine 0.5 %"]
+    assert rows["third-occipital-block"] == ["aimed at: third occipital nerve; plan: 0.6 mL of bupivacaine 0.5 %"]
     assert rows["prp-cervical-attachments"][-1] == "0.5 mL of platelet-rich plasma, autologous at each of 6 sites"
     assert rows["trigger-trapezius"][0].startswith("1: trapezius; 1 mL of lidocaine")
     plain = marked(model.Procedure(name="trigger-trapezius"), ground, plain=True).legend[0].text

@@ -321,3 +321,26 @@ def test_doppler_that_does_not_fit_is_refused(change: dict[str, Any], message: s
     assert image.doppler is not None
     with pytest.raises(ValueError, match=message):
         screen(replace(image, doppler=replace(image.doppler, **change)))
+
+
+def test_nerves_are_tinted_and_the_far_side_of_bone_is_not_outlined() -> None:
+    found = frame().labels.copy()
+    found[420:][found[420:] == KEYS.index(BONE)] = KEYS.index("soft_tissue")
+    image = frame(labels=found)
+    plain, taught = compose_screen(image), compose_screen(image, overlay=True, names=dict.fromkeys(KEYS, ""))
+    box, scale = taught.layout.image, taught.layout.px_per_mm
+    before, after = (pixels_of(s)[box.y0 : box.y1, box.x0 : box.x1] for s in (plain, taught))
+    y, x = np.argwhere(found == KEYS.index(GON)).mean(axis=0) / found.shape * (box.height, box.width)
+    assert after[round(y), round(x), 0] - after[round(y), round(x), 2] > 30
+    column = round(box.width / 2 - 8.0 * scale)
+    drawn = np.flatnonzero(np.abs(after - before).max(axis=2)[:, column] > 60)
+    near, far = 27.0 * scale, 420 / found.shape[0] * box.height
+    assert np.abs(drawn - near).min() < 4 and np.abs(drawn - far).min() > 6
+
+
+def test_larger_letters_enlarge_the_text_and_cover_no_nerve() -> None:
+    image = frame()
+    usual, large = (compose_screen(image, overlay=True, letters=k) for k in (1.0, 1.6))
+    assert large.layout.text_px >= 1.5 * usual.layout.text_px
+    assert {n.size_px for n in large.names} and min(n.size_px for n in large.names) > max(n.size_px for n in usual.names)
+    assert GON in {n.key for n in large.names}

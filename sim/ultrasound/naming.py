@@ -78,15 +78,18 @@ def place_names(
     """
     worth = [s for s in named_first(seen_structures(image), image) if name_of(s.key, names)]
     best: tuple[tuple[PlacedName, ...], tuple[str, ...]] = ((), ())
-    for number, factor in enumerate(SMALLER):
-        size = max(LEAST_PX, round(NAME_PX * layout.unit * factor))
+    least: tuple[int, int] | None = None
+    large = {s.key for s in worth if s.kind == "muscle"}
+    for factor in SMALLER:
+        size = max(LEAST_PX, round(NAME_PX * layout.unit * layout.letters * factor))
         ground = _Ground(image, layout, size, worth)
         placed = [p for s in worth if (p := ground.place(s, name_of(s.key, names))) is not None]
         done = {p.key for p in placed}
         lost = tuple(s.key for s in worth if s.key not in done)
-        if number == 0 or len(lost) < len(best[1]):
-            best = tuple(placed), lost
-        if not best[1]:
+        aside = sum(p.leader is not None and p.key in large for p in placed) if layout.letters > 1 else 0
+        if least is None or (len(lost), aside) < least:
+            best, least = (tuple(placed), lost), (len(lost), aside)
+        if least == (0, 0):
             break
     return best
 

@@ -27,6 +27,8 @@ BRIGHTEST = 0.97
 STEP_PIXELS = 0.6  # of the coarser pixel: hides the stairs of the map
 SMOOTH_MM, SMOOTH_SHARE = 0.3, 0.35  # most blur, and most share of a structure's inner radius, so that thin ones stay
 LINE_PX, RIM_PX, RIM_OPACITY = 1.9, 1.6, 0.45
+FILLED, FILL_OPACITY = ("nerve",), 0.22
+FAR_SLOPE = (-0.5, 0.1)  # of the depth within bone, along the beam: its far side, which no sound reaches; its near side
 MARGIN_SIGMAS = 4.0
 
 
@@ -125,7 +127,7 @@ def border_distance(seen: Seen, pixel_mm: tuple[float, float], width_px: int, he
 
 
 def draw_outlines(pixels: Pixels, area: Box, image: BModeImage, theme: Theme, unit: float) -> None:
-    """Draw an outline round every structure onto `pixels` (height, width, 3), in place.
+    """Draw an outline round every structure, and tint nerves faintly, onto `pixels` (height, width, 3), in place.
 
     Parameters
     ----------
@@ -144,8 +146,20 @@ def draw_outlines(pixels: Pixels, area: Box, image: BModeImage, theme: Theme, un
     for seen in seen_structures(image):
         box, distance = border_distance(seen, image.pixel_mm, area.width, area.height)
         part = pixels[area.y0 + box.y0 : area.y0 + box.y1, area.x0 + box.x0 : area.x0 + box.x1]
-        away = np.abs(distance)
-        rim = RIM_OPACITY * np.clip(half + RIM_PX * unit - away + 0.5, 0, 1)
-        line = np.clip(half - away + 0.5, 0, 1)
-        dimmed = part * (1 - rim[..., None])
-        part[...] = np.round(dimmed + line[..., None] * (outline_colour(seen.key, theme) * 255 - dimmed))
+        away, colour = np.abs(distance), outline_colour(seen.key, theme) * 255
+        near = _near_side(distance) if seen.kind == "bone" else np.ones_like(distance)
+        rim = near * RIM_OPACITY * np.clip(half + RIM_PX * unit - away + 0.5, 0, 1)
+        line = near * np.clip(half - away + 0.5, 0, 1)
+        fill = FILL_OPACITY * np.clip(distance + 0.5, 0, 1) * (seen.kind in FILLED)
+        ground = part + fill[..., None] * (colour - part)
+        dimmed = ground * (1 - rim[..., None])
+        part[...] = np.round(dimmed + line[..., None] * (colour - dimmed))
+
+
+def _near_side(distance: Floats) -> Floats:
+    """How much (0 to 1) of a border is seen from above: that of bone which lies deep to it is dark, and is not drawn."""
+    if min(distance.shape) < 2:
+        return np.ones_like(distance)
+    down, across = np.gradient(distance)
+    slope = down / np.maximum(np.hypot(down, across), 1e-6)
+    return np.asarray(np.clip((slope - FAR_SLOPE[0]) / (FAR_SLOPE[1] - FAR_SLOPE[0]), 0, 1), dtype=np.float32)

@@ -78,6 +78,7 @@ def compose_screen(
     width_px: int = 960,
     ends: tuple[str, str] = ("", ""),
     lettered: bool = True,
+    letters: float = 1.0,
 ) -> Screen:
     """Return the picture as a scanner shows it, with the places of all that is on it.
 
@@ -95,6 +96,8 @@ def compose_screen(
         Words over the left and the right corner of the image: the patient's true directions.
     lettered : bool
         Draw the words; else they are only told.
+    letters : float
+        Enlarges all text beyond what follows from the width.
 
     Returns
     -------
@@ -110,7 +113,7 @@ def compose_screen(
 
     check_screen(image, width_px, ends, names or {})
     theme = load_theme("dark")
-    layout = lay_out_screen(image, int(width_px), ends)
+    layout = lay_out_screen(image, int(width_px), ends, letters=letters)
     pixels = np.zeros((layout.height, layout.width, 3), dtype=np.uint8)
     _draw_image(pixels, image, layout, theme)
     _draw_furniture(pixels, image, layout, theme)

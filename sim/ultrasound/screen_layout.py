@@ -71,6 +71,8 @@ class ScreenLayout:
         All text but the names of structures.
     margin : int
         Least distance of anything from the border.
+    letters : float
+        Enlarges all text beyond what follows from the screen's size.
     """
 
     width: int
@@ -88,12 +90,13 @@ class ScreenLayout:
     colour_bar: Box | None
     words: tuple[Words, ...]
     margin: int
+    letters: float = 1.0
 
 
-def lay_out_screen(image: BModeImage, width_px: int, ends: tuple[str, str]) -> ScreenLayout:
+def lay_out_screen(image: BModeImage, width_px: int, ends: tuple[str, str], *, letters: float = 1.0) -> ScreenLayout:
     """Return where everything stands on the screen; the same with and without the teaching overlay."""
     theme, unit = load_theme("dark"), width_px / FULL_PX
-    size, small = (max(LEAST_PX, round(s * unit)) for s in (TEXT_PX, SMALL_PX))
+    size, small = (max(LEAST_PX, round(s * unit * letters)) for s in (TEXT_PX, SMALL_PX))
     margin = max(3, round(MARGIN * size))
     settings = settings_lines(image)
     aside = max((text_width(t, small) for t in settings), default=0.0)
@@ -120,7 +123,7 @@ def lay_out_screen(image: BModeImage, width_px: int, ends: tuple[str, str]) -> S
     height = y + margin
     return ScreenLayout(
         width_px, height + height % 2, unit, size, small, box, scale, _marker(image, box, size), box.x1 + 1.1 * size, ticks,
-        focus, grey, colour, (*words, *bar_words, *numbers), margin,
+        focus, grey, colour, (*words, *bar_words, *numbers), margin, letters,
     )  # fmt: skip
 
 
