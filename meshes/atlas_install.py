@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from meshes import library
 from meshes.atlas_files import Atlas, AtlasFault, AtlasPart, Copy, absent, checked, faults
-from meshes.atlas_lock import alone
+from meshes.library_lock import alone
 from meshes.model import Anatomy, SurfaceMesh
 
 Array = NDArray[np.float64]

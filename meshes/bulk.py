@@ -68,13 +68,13 @@ def _drawn_in(s: Structure, share: float, bones: cKDTree) -> Structure:
         return s
     mesh = s.mesh
     inward = _inward(s, bones)
-    whole = _volume(mesh.vertices_mm, mesh.faces)
+    whole = volume_of(mesh.vertices_mm, mesh.faces)
     low, high = 0.0, 1.0
-    if _volume(mesh.vertices_mm + inward, mesh.faces) > share * whole:
+    if volume_of(mesh.vertices_mm + inward, mesh.faces) > share * whole:
         raise ValueError(f"{s.key} cannot be drawn in to {share:.2f} of its cross-section.")
     for _ in range(24):
         middle = 0.5 * (low + high)
-        left = _volume(mesh.vertices_mm + middle * inward, mesh.faces)
+        left = volume_of(mesh.vertices_mm + middle * inward, mesh.faces)
         low, high = (middle, high) if left > share * whole else (low, middle)
     return replace(s, mesh=_moved(mesh, high * inward))
 
@@ -114,7 +114,8 @@ def _soft(values: Array, faces: NDArray[np.int64]) -> Array:
     return np.asarray(values)
 
 
-def _volume(v: Array, faces: NDArray[np.int64]) -> float:
+def volume_of(v: Array, faces: NDArray[np.int64]) -> float:
+    """Return what a closed surface encloses; below 0 if it is turned inside out."""
     a, b, c = v[faces[:, 0]], v[faces[:, 1]], v[faces[:, 2]]
     return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
 

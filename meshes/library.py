@@ -22,7 +22,7 @@ from typing import Any
 
 from meshes._check import unknown
 from meshes.archive import digest, read_archive, write_archive
-from meshes.atlas_lock import alone
+from meshes.library_lock import alone
 from meshes.model import Anatomy
 
 FOLDER_VARIABLE = "INION_ANATOMIES"

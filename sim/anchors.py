@@ -33,11 +33,18 @@ ENOUGH_ROOM = 9.0
 
 
 def anchors_of(
-    keys: Sequence[str], pieces: Sequence[Piece], view: View, drawing: Drawing, avoid_px: Array, radius_px: float
+    keys: Sequence[str],
+    pieces: Sequence[Piece],
+    view: View,
+    drawing: Drawing,
+    avoid_px: Array,
+    radius_px: float,
+    refused: Mapping[str, Array] | None = None,
 ) -> Mapping[str, tuple[float, float]]:
     """Return the pixel (x, y) of the drawing to which each structure's label points; hidden structures are left out.
 
-    Where it can, a label stays `radius_px` away from the pixels `avoid_px` (n, 2), where markers stand.
+    Where it can, a label stays `radius_px` away from the pixels `avoid_px` (n, 2), where markers stand; that of a
+    key in `refused` from those pixels too.
     """
     wanted = set(keys)
     found: dict[str, list[Piece]] = {}
@@ -50,9 +57,10 @@ def anchors_of(
         others = np.concatenate([np.zeros((0, 2)), *(pixels for k, pixels in strands.items() if k != key)])
         tree = cKDTree(others) if group[0].material != "nerve" and len(others) else None
         about = _Around(tree, covers)
+        avoid = np.concatenate([avoid_px, (refused or {}).get(key, np.zeros((0, 2)))])
         faces = [piece for piece in group if piece.material == "face"]
-        point = _anchor(faces, view, drawing, avoid_px, radius_px, about) if faces else None
-        point = point or _anchor(group, view, drawing, avoid_px, radius_px, about)
+        point = _anchor(faces, view, drawing, avoid, radius_px, about) if faces else None
+        point = point or _anchor(group, view, drawing, avoid, radius_px, about)
         if point is not None:
             result[key] = point
     return result

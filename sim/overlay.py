@@ -248,13 +248,9 @@ def _dot_px(unit: float) -> float:
     return max(1.6, DOT_PX * unit)
 
 
-def write_markers(
-    sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], *, show_units: bool, seats: Seats | None = None
-) -> None:
+def write_markers(sheet: Sheet, markers: Sequence[tuple[Marker, float, float]], seats: Seats, *, show_units: bool) -> None:
     """Draw numbered discs at pixels of the whole picture, far ones first; where one does not stand on its place, a dot does."""
     unit, theme = sheet.page.unit, sheet.theme
-    if seats is None:
-        seats = seat_markers(np.array([m[1:] for m in markers]).reshape(-1, 2), sheet.page, theme, show_units=show_units)
     radius, centres = seats.radius, seats.centres
     size = round(1.12 * radius)
     for i in map(int, np.flatnonzero(seats.moved)):

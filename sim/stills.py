@@ -146,7 +146,7 @@ def _composed(anatomy: Anatomy, picture: Picture, *, unit: float | None = None) 
     scene = _Scene(picture, pieces, view, drawing, page, seats, {c.key: c.middle for c in courses})
     labels, placed, dropped = _placed(scene, boxes)
     write_labels(sheet, placed)
-    write_markers(sheet, markers, show_units=picture.show_units, seats=seats)
+    write_markers(sheet, markers, seats, show_units=picture.show_units)
     unseen = tuple(label.text for label in picture.labels if label not in labels)
     size = picture.width_px, picture.height_px
     plate = Plate(*size, paper, theme.halo, (ground,), tuple(sheet.shapes), tuple(sheet.words))
@@ -327,10 +327,9 @@ def _anchored(
     keys = [k for label in picture.labels for k in (label.key, label.twin if level else None) if k is not None]
     corner = np.array([page.drawing.x0, page.drawing.y0], dtype=np.float64)
     avoid, radius = scene.seats.marks - corner, AVOID_PX * page.unit
-    seen = dict(anchors_of([k for k in keys if k not in refused], scene.pieces, view, scene.drawing, avoid, radius))
-    for key, points in refused.items():
-        spread = (np.array(points)[:, None] - corner + REFUSED_PX * page.unit * RING).reshape(-1, 2)
-        seen.update(anchors_of([key], scene.pieces, view, scene.drawing, np.concatenate([avoid, spread]), radius))
+    about = REFUSED_PX * page.unit * RING - corner
+    spread = {key: (np.array(points)[:, None] + about).reshape(-1, 2) for key, points in refused.items()}
+    seen = anchors_of(keys, scene.pieces, view, scene.drawing, avoid, radius, spread)
     places = anchors_on_page({**scene.dashed, **seen}, page)
     labels, options = [], []
     for label in picture.labels:

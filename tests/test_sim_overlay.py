@@ -9,7 +9,7 @@ from meshes.model import Anatomy
 from sim import ink
 from sim.labels import apart, beside
 from sim.lettering import line_height, text_width, wrapped
-from sim.overlay import Seats, Sheet, write_markers, write_scale_bar
+from sim.overlay import Seats, Sheet, seat_markers, write_markers, write_scale_bar
 from sim.page import DISCLAIMER, Box, lay_out
 from sim.picture import Camera, Picture
 from sim.theme import load_theme
@@ -117,7 +117,9 @@ def test_units_meet_no_disc_and_no_units_in_shipped_views(anatomy: Anatomy, name
         view = stand(picture.camera, BOX, page.drawing.width, page.drawing.height)
         paper = Sheet(sheet(picture.width_px, picture.height_px), theme, page)
         discs.clear()
-        write_markers(paper, _markers(anatomy, picture, page, view), show_units=True)
+        markers = _markers(anatomy, picture, page, view)
+        places = np.array([m[1:] for m in markers]).reshape(-1, 2)
+        write_markers(paper, markers, seat_markers(places, page, theme, show_units=True), show_units=True)
         rim = max(r for _, r in discs) / 1.22
         centres = [c for c, r in discs if abs(r - rim) < 0.01]
         texts = [(np.array([w.x, w.y]), np.array([text_width(w.text, w.size), 0.95 * w.size]) / 2) for w in paper.words if w.halo]

@@ -12,8 +12,9 @@ from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-from meshes.importing.limits import AGAIN, LIMITS, Limits, check_count, check_room, colour_of, faults_of, triangles
+from meshes.importing.limits import AGAIN, LIMITS, Limits, check_count, check_room, colour_of, faults_of, strips, triangles
 from meshes.importing.raw import ImportFault, RawPart
 from meshes.importing.unpacking import File
 
@@ -127,12 +128,7 @@ def _matrix(gltf: _Gltf, node: Tree) -> NDArray[np.float64]:
     if "matrix" in node:
         out = np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
     else:
-        x, y, z, w = (float(v) for v in node.get("rotation", (0, 0, 0, 1)))
-        turn = np.array([
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ])  # fmt: skip
+        turn = Rotation.from_quat(np.array(node.get("rotation", (0, 0, 0, 1)), dtype=np.float64)).as_matrix()
         out = np.eye(4)
         out[:3, :3] = turn * np.array(node.get("scale", (1, 1, 1)), dtype=np.float64)
         out[:3, 3] = node.get("translation", (0, 0, 0))
@@ -182,11 +178,8 @@ def _faces(gltf: _Gltf, primitive: Tree, n_points: int) -> NDArray[np.int64]:
     mode = primitive.get("mode", TRIANGLES)
     if mode == TRIANGLES:
         return corners[: len(corners) // 3 * 3].reshape(-1, 3)
-    if mode == FAN:
-        return triangles(gltf.file.origin, corners, np.array([0, len(corners)]))
-    rows = np.column_stack([corners[:-2], corners[1:-1], corners[2:]])
-    rows[1::2] = rows[1::2][:, [1, 0, 2]]
-    return rows
+    make = triangles if mode == FAN else strips
+    return make(gltf.file.origin, corners, np.array([0, len(corners)]))
 
 
 def _accessor(gltf: _Gltf, index: Any) -> Numbers:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from meshes.bulk import vertex_normals, volume_of
 from meshes.importing.label_tables import Label
 from meshes.importing.limits import LIMITS, Limits, check_count
 from meshes.importing.raw import ImportFault, RawPart
@@ -126,7 +127,7 @@ def surface(mask: Mask, affine: Array, low: NDArray[np.int64]) -> tuple[Array, N
     smooth = found.smooth_taubin(n_iter=rounds, pass_band=band, normalize_coordinates=True, non_manifold_smoothing=True)
     points = np.asarray(smooth.points, dtype=np.float64)
     faces = np.asarray(smooth.regular_faces, dtype=np.int64)
-    if _volume(points, faces) < 0:
+    if volume_of(points, faces) < 0:
         faces = faces[:, ::-1]
     points = _kept(points, faces, volume, MOST_SHIFT * float(steps.min()))
     voxels = points / steps - 1 + low
@@ -137,32 +138,15 @@ def surface(mask: Mask, affine: Array, low: NDArray[np.int64]) -> tuple[Array, N
 
 def _kept(points: Array, faces: NDArray[np.int64], volume: float, most: float) -> Array:
     """Move a surface along its normals until it encloses `volume`, or by `most` mm: corners cut by the contour come back."""
+    import trimesh
+
     moved = 0.0
     for _ in range(3):
-        normals = _normals(points, faces)
-        area = float(np.linalg.norm(_crossed(points, faces), axis=1).sum()) / 2
-        step = float(np.clip((volume - _volume(points, faces)) / max(area, 1e-12), -most - moved, most - moved))
+        area = float(trimesh.triangles.area(points[faces]).sum())
+        step = float(np.clip((volume - volume_of(points, faces)) / max(area, 1e-12), -most - moved, most - moved))
         moved += step
-        points = points + step * normals
+        points = points + step * vertex_normals(points, faces)
     return points
-
-
-def _crossed(points: Array, faces: NDArray[np.int64]) -> Array:
-    a, b, c = (points[faces[:, i]] for i in range(3))
-    return np.asarray(np.cross(b - a, c - a))
-
-
-def _volume(points: Array, faces: NDArray[np.int64]) -> float:
-    centred = points - points.mean(axis=0)
-    return float(np.einsum("ij,ij->", centred[faces[:, 0]], _crossed(centred, faces))) / 6
-
-
-def _normals(points: Array, faces: NDArray[np.int64]) -> Array:
-    crossed = _crossed(points, faces)
-    out = np.column_stack([
-        np.bincount(faces.ravel(), weights=np.repeat(crossed[:, i], 3), minlength=len(points)) for i in range(3)
-    ])  # fmt: skip
-    return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12))
 
 
 def distinct(parts: Sequence[RawPart]) -> list[RawPart]:

@@ -147,6 +147,16 @@ def gunzipped(data: bytes, most: int) -> bytes:
     return bytes(out)
 
 
+def _fans(origin: str, corners: NDArray[Any], offsets: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the polygon of each triangle begins among the corners, and the triangle's number within it."""
+    sizes = np.diff(offsets)
+    if len(offsets) and (offsets[0] < 0 or offsets[-1] > len(corners) or (sizes < 0).any()):
+        raise ImportFault(f"{origin} has polygons that reach beyond their list of corners; {AGAIN}")
+    fans = np.maximum(sizes - 2, 0)
+    step = np.arange(int(fans.sum())) - np.repeat(np.cumsum(fans) - fans, fans)
+    return offsets[:-1][np.repeat(np.arange(len(sizes)), fans)], step
+
+
 def triangles(origin: str, corners: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return polygons as triangles (m, 3), each polygon a fan about its first corner.
 
@@ -158,18 +168,16 @@ def triangles(origin: str, corners: NDArray[np.int64], offsets: NDArray[np.int64
     offsets : (n + 1,) int array
         Where each polygon begins, and where the last ends.
     """
-    sizes = np.diff(offsets)
-    if len(offsets) and (offsets[0] < 0 or offsets[-1] > len(corners) or (sizes < 0).any()):
-        raise ImportFault(f"{origin} has polygons that reach beyond their list of corners; {AGAIN}")
-    fans = np.maximum(sizes - 2, 0)
-    total = int(fans.sum())
-    if total == 0:
-        return np.zeros((0, 3), dtype=np.int64)
-    polygon = np.repeat(np.arange(len(sizes)), fans)
-    step = np.arange(total) - np.repeat(np.cumsum(fans) - fans, fans)
-    first = offsets[:-1][polygon]
-    out: NDArray[np.int64] = np.column_stack([corners[first], corners[first + step + 1], corners[first + step + 2]])
-    return out.astype(np.int64)
+    first, step = _fans(origin, corners, offsets)
+    return np.column_stack([corners[first], corners[first + step + 1], corners[first + step + 2]]).astype(np.int64)
+
+
+def strips(origin: str, corners: NDArray[Any], offsets: NDArray[Any]) -> NDArray[np.int64]:
+    """Return strips of triangles as triangles (m, 3), every second one of a strip turned round; arguments as of `triangles`."""
+    first, step = _fans(origin, corners, offsets)
+    a, b, c = (corners[first + step + i] for i in range(3))
+    odd = step % 2 == 1
+    return np.column_stack([np.where(odd, b, a), np.where(odd, a, b), c]).astype(np.int64)
 
 
 def colour_of(values: Any) -> tuple[float, float, float] | None:

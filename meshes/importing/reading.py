@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ class _Found:
     notes: list[str] = field(default_factory=list)
     told: dict[str, Any] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)  # files of a shelf that belong to others
+    rows: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # of the shelf's tables of parts, by path of the part
 
 
 def read_parts(paths: Sequence[Path], *, limits: Limits = LIMITS) -> RawParts:
@@ -64,7 +65,7 @@ def read_parts(paths: Sequence[Path], *, limits: Limits = LIMITS) -> RawParts:
     found = _Found()
     faces = 0
     for shelf, names in shelves([Path(p) for p in paths], limits):
-        found.used = set()
+        found.used, found.rows = set(), {}
         files = [File(shelf, name) for name in names]
         _tables(files, found)
         for file in sorted(files, key=_rank):
@@ -193,6 +194,8 @@ def _tables(files: Sequence[File], found: _Found) -> None:
             if not isinstance(told, dict) or not _credit(told):
                 continue
             found.told = found.told or _credit(told)
+            rows = [r for r in told.get("parts", []) if isinstance(r, dict) and isinstance(r.get("file"), str)]
+            found.rows.update({str(PurePosixPath(file.name).parent / r["file"]): r for r in reversed(rows)})  # the first counts
             marks = file.find("landmarks.mrk.json")
             if marks is not None:
                 found.landmarks.update(_markups(marks))
@@ -211,13 +214,7 @@ def _markups(file: File) -> Mapping[str, NDArray[np.float64]]:
 
 def _keyed(part: RawPart, file: File, found: _Found) -> RawPart:
     """The same part with the key and colour that the table of its folder tells."""
-    table = file.find("parts.json")
-    if table is None or not found.told:
+    row = found.rows.get(file.name, {})
+    if not isinstance(row.get("key"), str):
         return part
-    rows = json.loads(table.read().decode("utf-8")).get("parts", [])
-    row = next((r for r in rows if isinstance(r, dict) and r.get("file") == file.base), None)
-    if row is None or not isinstance(row.get("key"), str):
-        return part
-    return RawPart(
-        part.name, part.origin, part.vertices, part.faces, colour_from_hex(row.get("colour")), row["key"], part.unit, part.frame
-    )
+    return replace(part, colour=colour_from_hex(row.get("colour")), key=row["key"])

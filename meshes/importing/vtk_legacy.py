@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meshes.importing.limits import AGAIN, LIMITS, Limits, check_count, check_room, numbers_in, triangles
+from meshes.importing.limits import AGAIN, LIMITS, Limits, check_count, check_room, numbers_in, strips, triangles
 from meshes.importing.raw import ImportFault, RawPart
 from meshes.importing.stl_ply import told_of
 
@@ -189,20 +187,6 @@ def _part(reader: _Reader, word: str, count: int) -> Numbers:
     if len(words) != 2 or words[0].upper() != word:
         raise ImportFault(f"{reader.origin} has no {word} of its polygons; {AGAIN}")
     return reader.numbers(count, _type(reader.origin, words[1])).astype(np.int64)
-
-
-def strips(origin: str, corners: Numbers, offsets: Numbers) -> NDArray[np.int64]:
-    """Return strips of triangles as triangles (m, 3), every second one turned round."""
-    if len(offsets) and (offsets[0] < 0 or offsets[-1] > len(corners) or (np.diff(offsets) < 0).any()):
-        raise ImportFault(f"{origin} has strips that reach beyond their list of corners; {AGAIN}")
-    return np.array(list(_strip_rows(corners, offsets)), dtype=np.int64).reshape(-1, 3)
-
-
-def _strip_rows(corners: Numbers, offsets: Numbers) -> Iterator[tuple[int, int, int]]:
-    for first, last in pairwise(offsets):
-        for i in range(int(first), int(last) - 2):
-            a, b, c = (int(v) for v in corners[i : i + 3])
-            yield (a, b, c) if (i - first) % 2 == 0 else (b, a, c)
 
 
 def _count(origin: str, word: str, what: str, most: int) -> int:

@@ -22,12 +22,12 @@ from meshes.importing.limits import (
     colour_from_hex,
     inflated,
     numbers_in,
+    strips,
     triangles,
 )
 from meshes.importing.raw import ImportFault, RawPart
 from meshes.importing.stl_ply import told_of
 from meshes.importing.unpacking import File
-from meshes.importing.vtk_legacy import strips
 
 TYPES = {
     "Int8": "i1", "UInt8": "u1", "Int16": "i2", "UInt16": "u2", "Int32": "i4", "UInt32": "u4", "Int64": "i8", "UInt64": "u8",

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from meshes import library
-from meshes.atlas_lock import alone
+from meshes.library_lock import alone
 from tests.atlases import small_anatomy
 
 ROOT = Path(__file__).parents[1]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from meshes.atlas_lock import alone
+from meshes.library_lock import alone
 with alone(Path(sys.argv[1]), "mine"):
     print("held", flush=True)
     time.sleep(60)
