@@ -84,7 +84,7 @@ def _inward(s: Structure, bones: cKDTree) -> Array:
     mesh, table = s.mesh, load_table("patient")["bulk"]
     half = 0.5 * _walls(mesh)
     near, far = table["held"]
-    held = eased((bones.query(mesh.vertices_mm, workers=2)[0] - near) / (far - near), 0.5)
+    held = eased((bones.query(mesh.vertices_mm, workers=-1)[0] - near) / (far - near), 0.5)
     way = -mesh.normals
     if mesh.fibres is not None:
         along = np.einsum("ij,ij->i", way, mesh.fibres)[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -67,5 +68,5 @@ def _each(function: object, *arrays: Array) -> Array:
         for i in range(0, len(arrays[0]), CHUNK):
             yield tuple(a[i : i + CHUNK] for a in arrays)
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:  # a worker of a batch is told of one core
         return np.vstack(list(pool.map(lambda rows: function(*rows), parts())))  # type: ignore[operator]

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meshes.fields import Field, gradient, project, sample_grid
+from meshes.fields import WIDE, Field, gradient, project, sample_grid
 from meshes.model import SurfaceMesh
 
 Array = NDArray[np.float64]
 FLAT_MM = 0.02  # edges are merged first where the surface moves less than this: thinning by error is slow on big meshes
+TRUE_WIDE = 1.15  # as `fields.WIDE`, of true distances: half the diagonal of a brick and of the step to the next, 1.08, is enough
 TOLERANCES_MM = (0.03, 0.06, 0.1, 0.15)
 
 
-def contour(field: Field, spacing: float, *, faces: int | None = None) -> SurfaceMesh:
+def contour(field: Field, spacing: float, *, faces: int | None = None, true: bool = False) -> SurfaceMesh:
     """Return the surface of `field` as a closed mesh.
 
     Parameters
@@ -26,6 +27,8 @@ def contour(field: Field, spacing: float, *, faces: int | None = None) -> Surfac
         Grid step in mm. Details under two steps are lost.
     faces : int, optional
         Thin the mesh to about this many triangles.
+    true : bool
+        The field is a true distance, as that of tubes is: less of the space round it is looked at, for the same surface.
 
     Returns
     -------
@@ -39,7 +42,7 @@ def contour(field: Field, spacing: float, *, faces: int | None = None) -> Surfac
     """
     import pyvista as pv
 
-    values, origin = _closed_grid(field, spacing)
+    values, origin = _closed_grid(field, spacing, TRUE_WIDE if true else WIDE)
     if not (values < 0).any():
         raise ValueError(f"the field has no inside at a spacing of {spacing} mm.")
     image = pv.ImageData(dimensions=values.shape, spacing=(spacing,) * 3, origin=tuple(origin))
@@ -54,10 +57,10 @@ def contour(field: Field, spacing: float, *, faces: int | None = None) -> Surfac
     return SurfaceMesh(vertices, _outward(vertices, triangles), gradient(field, vertices))
 
 
-def _closed_grid(field: Field, spacing: float) -> tuple[NDArray[np.float32], Array]:
+def _closed_grid(field: Field, spacing: float, wide: float) -> tuple[NDArray[np.float32], Array]:
     """Sample the field's box with a rim that is outside everywhere, so that the surface is closed."""
     room = 3.5 * spacing
-    values, origin = sample_grid(field, field.lower - room, field.upper + room, spacing, band=0.0)
+    values, origin = sample_grid(field, field.lower - room, field.upper + room, spacing, band=0.0, wide=wide)
     for axis in range(3):
         edge = np.moveaxis(values, axis, 0)
         edge[0] = np.maximum(edge[0], spacing)

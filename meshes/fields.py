@@ -15,6 +15,7 @@ from scipy.ndimage import map_coordinates
 
 Array = NDArray[np.float64]
 BRICK = 8  # fine steps along the edge of a brick
+WIDE = 1.6  # edges of a brick from its centre within which a surface may pass through it, for shapes that are no true distance
 
 
 @dataclass(frozen=True)
@@ -216,11 +217,13 @@ def sampled(field: Field, spacing: float = 0.8, margin: float = 6.0, *, half: bo
     return symmetric(grid) if half else grid
 
 
-def sample_grid(field: Field, lower: Array, upper: Array, spacing: float, *, band: float) -> tuple[NDArray[np.float32], Array]:
+def sample_grid(
+    field: Field, lower: Array, upper: Array, spacing: float, *, band: float, wide: float = WIDE
+) -> tuple[NDArray[np.float32], Array]:
     """Return values (nx, ny, nz) and the place of node (0, 0, 0): exact near the surface, smooth far from it.
 
-    The box is cut into bricks of `BRICK` steps; where a brick's centre is further than `band` mm from the surface its
-    values are interpolated between its corners.
+    The box is cut into bricks of `BRICK` steps; where a brick's centre is further than `band` mm from the surface, and
+    than `wide` edges, its values are interpolated between its corners.
     """
     side = spacing * BRICK
     bricks = np.maximum(np.ceil((upper - lower) / side).astype(int), 1)
@@ -230,7 +233,7 @@ def sample_grid(field: Field, lower: Array, upper: Array, spacing: float, *, ban
         values = _stretched(values, axis)
     centres = field(_nodes(lower + 0.5 * side, bricks, side)).reshape(tuple(bricks))
     local = np.stack(np.meshgrid(*[np.arange(BRICK)] * 3, indexing="ij"), -1).reshape(-1, 3)
-    near = np.argwhere(np.abs(centres) < max(band, side * 1.6))
+    near = np.argwhere(np.abs(centres) < max(band, side * wide))
     for batch in np.array_split(near, max(len(near) // 200, 1)):
         index = (batch[:, None, :] * BRICK + local[None]).reshape(-1, 3)
         if len(index):

@@ -13,7 +13,7 @@ from meshes.curves import arc_length, profile, resample, tangents
 from meshes.fields import Field, smooth_union
 
 Array = NDArray[np.float64]
-MANY = 5000  # points beyond which starting threads pays
+MANY = 2000  # points beyond which compiled loops pay
 ASKED_MM = 8.0
 
 
@@ -39,8 +39,13 @@ class Tube:
         radius = np.interp(np.linspace(0, s[-1], len(axis)), s, self.radius_mm)
         along, tree = tangents(axis), cKDTree(axis)
 
+        def nearest_of(p: Array) -> NDArray[np.int64]:
+            from meshes.nearest_line import nearest_of_line
+
+            return np.asarray(nearest_of_line(np.ascontiguousarray(p), axis))
+
         def distance(p: Array) -> Array:
-            _, i = tree.query(p, workers=-1 if len(p) > MANY else 1)
+            i = nearest_of(p) if len(p) > MANY else tree.query(p)[1]
             d = p - axis[i]
             t = np.clip(np.einsum("ij,ij->i", d, along[i]), -step_mm, step_mm)
             t = np.where((i == 0) & (t < 0) | (i == len(axis) - 1) & (t > 0), 0.0, t)

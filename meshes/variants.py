@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,7 @@ from meshes.contour import contour
 from meshes.courses import Course
 from meshes.curves import point_at
 from meshes.fields import Field, gradient, subtract, union
-from meshes.model import Anatomy, Structure, SurfaceMesh, mirrored_mesh
+from meshes.model import Anatomy, Held, Structure, SurfaceMesh, mirrored_mesh
 from meshes.nape import ARTERY, NERVE, OCI, SSC, TRAPEZIUS, Recess, receded, right_layers
 from meshes.nerves import BED_MM, PATH_STEP_MM, branching_part, course_nodes, course_trunk
 from meshes.parts import Part
@@ -161,12 +161,18 @@ def varied(anatomy: Anatomy, right: Course, left: Course) -> Anatomy:
     if right.as_shipped and left.as_shipped:
         return anatomy
     table = dict(anatomy.structures)
-    layers = right_layers(anatomy)
+    layers = _layers_of(Held(anatomy))
     for side, course in (("right", right), ("left", left)):
         if not course.as_shipped:
             for structure in _side(anatomy, Route(course, layers)):
                 table[f"{structure.key}_{side}"] = _on_side(anatomy, structure, side)
     return Anatomy.of(anatomy.name, table.values(), anatomy.landmarks, anatomy.curves, anatomy.meta)
+
+
+@lru_cache(maxsize=1)
+def _layers_of(held: Held) -> Layers:
+    """The layers of an anatomy; the last ones are kept, for a thousand people are courses of one model."""
+    return right_layers(held.anatomy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +192,7 @@ def _side(anatomy: Anatomy, route: Route) -> Iterator[_Form]:
         ARTERY, _with_artery_branches(route), {**layers, NERVE: nerve.field}, ARTERY_DEPTH_MM, trunk=route.artery
     )
     for part in (nerve, artery):
-        yield _Form(part.key, contour(part.field, part.spacing, faces=part.faces), part)
+        yield _Form(part.key, contour(part.field, part.spacing, faces=part.faces, true=True), part)
     for muscle in dict.fromkeys((*route.grooves, *route.passed, SSC, TRAPEZIUS)):
         yield _Form(muscle, _muscle(anatomy[f"{muscle}_right"].mesh, muscle, route))
 

@@ -1,14 +1,17 @@
-"""From surfaces to voxels: one tile of a label volume."""
+"""From surfaces to voxels: a box of a label volume, or one of its tiles.
+
+What a voxel holds does not depend on the box that it is made in, but for the last bit of a distance.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
 from scipy.spatial import cKDTree
 
 from meshes.model import Anatomy, Structure
@@ -18,13 +21,16 @@ from meshes.voxels import inside_mask
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Parts = dict[str, Structure]
 TILE = 160  # voxels along each edge of a tile
 BAND_MM = 0.66  # distances are measured this far from a surface
 FAR_SLACK = 1.8  # voxels: a border may pass this much nearer than the middle of the nearest voxel beside it
 MARGIN = 24  # voxels round a tile in which fibres are followed
 COARSE_MM = SPACING_MM * FIBRE_RATIO
 SEED_BUNDLES, SEED_SEPTA = 11, 23
+BLOCK = 32  # voxels along the cubes in which the depth under the skin is measured, where not all of it is wanted
 
 
 @dataclass(frozen=True)
@@ -66,54 +72,113 @@ def build_tile(anatomy: Anatomy, tile: Sequence[int]) -> Tile:
     tile : (3,) ints
         Its place: tile (0, 0, 0) begins at the origin, each is 40 mm wide.
     """
+    voxels = build_voxels(anatomy, first_node(tile), np.ones((TILE // FIBRE_RATIO,) * 3, dtype=bool))
+    return Tile(voxels.bricks(_far(voxels.label, voxels.depth)), voxels.fibres)
+
+
+@dataclass(frozen=True, eq=False)
+class Voxels:
+    """What is known of the voxels (nx, ny, nz) of a box.
+
+    Parameters
+    ----------
+    label : uint8 array
+        Indices of `volume_keys`.
+    depth : float32 array
+        Distance to the border of what a voxel holds, mm; `splat.FAR_MM` where it is more than `BAND_MM`.
+    connective, sinewy : uint8 arrays
+        Shares of connective tissue and of tendon, of 255.
+    fibres : (nx / 4, ny / 4, nz / 4, 4) int16 array
+    """
+
+    label: Bytes
+    depth: Floats
+    connective: Bytes
+    sinewy: Bytes
+    fibres: NDArray[np.int16]
+
+    def bricks(self, depth: Floats) -> NDArray[np.uint32]:
+        """Return all but the fibres, as a `LabelVolume` holds it, with these distances."""
+        return bricked(packed(self.label, depth, self.connective, self.sinewy))
+
+
+def build_voxels(anatomy: Anatomy, first: NDArray[np.int64], wanted: Mask) -> Voxels:
+    """Return the voxels of a box.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    first : (3,) int array
+        Lattice index of the first voxel, a multiple of 4; voxel (0, 0, 0) lies at the origin.
+    wanted : (nx / 4, ny / 4, nz / 4) bool array
+        Cubes of 1 mm in which bundles, septa, and the border under the skin are wanted.
+    """
+    low, shape = np.asarray(first * SPACING_MM, dtype=np.float64), np.array(wanted.shape) * FIBRE_RATIO
     keys = volume_keys(anatomy)
-    low = np.asarray(first_node(tile) * SPACING_MM, dtype=np.float64)
-    label, depth = _labelled(anatomy, keys, low)
-    directions, tendon = _directions(anatomy, keys, low)
-    connective = _connective(anatomy, keys, label, directions, first_node(tile))
-    inner = directions[_inner(FIBRE_RATIO)]
+    near = _near_parts(anatomy, keys, low, low + shape * SPACING_MM)
+    label, depth = _labelled(near, keys, low, wanted)
+    directions, tendon = _directions(near, low, shape)
+    connective = _connective(anatomy, near, keys, label, directions, first, wanted)
+    inner = directions[tuple(slice(MARGIN // FIBRE_RATIO, (MARGIN + int(n)) // FIBRE_RATIO) for n in shape)]
     fibres = np.zeros((*inner.shape[:3], 4), dtype=np.int16)
     fibres[..., :3] = np.round(inner * FIBRE_SCALE)
-    share = _enlarged(tendon)
-    fleshy = np.isin(label, _indices(anatomy, keys, "muscle", "fascia", "ligament"))
-    sinewy = np.where(fleshy, np.round(share * 255), 0).astype(np.uint8)
-    return Tile(bricked(packed(label, depth, connective, sinewy)), fibres)
+    fleshy = _of_kinds(near, keys, "muscle", "fascia", "ligament")[label]
+    sinewy = np.where(fleshy, np.round(_enlarged(tendon, shape) * 255), 0).astype(np.uint8)
+    return Voxels(label, depth, connective, sinewy, fibres)
 
 
-def _inner(ratio: int) -> tuple[slice, slice, slice]:
-    one = slice(MARGIN // ratio, MARGIN // ratio + TILE // ratio)
-    return one, one, one
+def _near_parts(anatomy: Anatomy, keys: tuple[str, ...], low: Array, high: Array) -> Parts:
+    """The structures that come near a box, each with only those triangles that lie at its height.
 
-
-def _indices(anatomy: Anatomy, keys: Sequence[str], *kinds: str) -> list[int]:
-    return [i for i, key in enumerate(keys) if key in anatomy and anatomy[key].kind in kinds]
-
-
-def _meets(structure: Structure, low: Array, high: Array) -> bool:
-    v = structure.mesh.vertices_mm
-    return bool((v.max(axis=0) >= low - BAND_MM).all() and (v.min(axis=0) <= high + BAND_MM).all())
-
-
-def _labelled(anatomy: Anatomy, keys: Sequence[str], low: Array) -> tuple[NDArray[np.uint8], Floats]:
-    """Labels (160, 160, 160) and distances to the border of what each voxel holds, mm."""
-    from meshes.splat import FAR_MM, lay
-
-    shape = (TILE,) * 3
-    label, depth = np.zeros(shape, dtype=np.uint8), np.full(shape, FAR_MM, dtype=np.float32)
-    for index, key in enumerate(keys):
+    A slice of a surface depends on the triangles that it cuts and on no others, so this changes nothing.
+    """
+    room = MARGIN * SPACING_MM + 1.0
+    out = {}
+    for key in keys:
         if key not in anatomy:
             continue
-        part = _part(anatomy[key], low)
+        mesh = anatomy[key].mesh
+        v = mesh.vertices_mm
+        if (v.max(axis=0) < low - room).any() or (v.min(axis=0) > high + room).any():
+            continue
+        heights = v[:, 2][mesh.faces]
+        kept = (heights.min(axis=1) <= high[2] + room) & (heights.max(axis=1) >= low[2] - room)
+        out[key] = replace(anatomy[key], mesh=replace(mesh, faces=mesh.faces[kept]))
+    return out
+
+
+def _of_kinds(near: Parts, keys: tuple[str, ...], *kinds: str) -> Mask:
+    """Which labels (256,) are structures of these kinds."""
+    out = np.zeros(256, dtype=bool)
+    out[[i for i, key in enumerate(keys) if key in near and near[key].kind in kinds]] = True
+    return out
+
+
+def _labelled(near: Parts, keys: tuple[str, ...], low: Array, rough: Mask) -> tuple[Bytes, Floats]:
+    """Labels and distances to the border of what each voxel holds, mm."""
+    from meshes.splat import FAR_MM, lay, splat_distances
+
+    shape = np.array(rough.shape) * FIBRE_RATIO
+    label, depth = np.zeros(shape, dtype=np.uint8), np.full(shape, FAR_MM, dtype=np.float32)
+    for index, key in enumerate(keys):
+        part = _part(near[key], low, shape) if key in near else None
         if part is None:
             continue
-        inside, distance = _near_form(anatomy[key], low + SPACING_MM * np.array([p.start for p in part]), label[part].shape)
+        mesh, held = near[key].mesh, label[part].shape
+        start = low + SPACING_MM * np.array([p.start for p in part])
+        corners = mesh.vertices_mm[mesh.faces]
+        end = start + SPACING_MM * np.array(held)
+        meets = ((corners.min(axis=1) <= end + BAND_MM) & (corners.max(axis=1) >= start - BAND_MM)).all(axis=1)
+        distance = np.full(held, FAR_MM, dtype=np.float32)
+        splat_distances(corners[meets], start, SPACING_MM, BAND_MM, distance)
+        inside = inside_mask(mesh, start, held, SPACING_MM)
         lay(label[part], depth[part], inside, distance, index)
         if key == "skin" and inside.any():
-            _fill(label, anatomy[key], low, index)
-    return label, _far(label, depth)
+            _fill(label, near[key], low, index, rough)
+    return label, depth
 
 
-def _far(label: NDArray[np.uint8], depth: Floats) -> Floats:
+def _far(label: Bytes, depth: Floats) -> Floats:
     """Give what lies deeper than was measured a lower bound: the way to the nearest voxel at a border, or to the tile's edge."""
     border = np.zeros(label.shape, dtype=bool)
     for axis in range(3):
@@ -130,138 +195,127 @@ def _far(label: NDArray[np.uint8], depth: Floats) -> Floats:
     return np.where(depth > BAND_MM, np.maximum(np.minimum(far, depth), np.float32(BAND_MM)), depth).astype(np.float32)
 
 
-def _part(structure: Structure, low: Array) -> tuple[slice, slice, slice] | None:
-    """The voxels of a tile that a structure can reach; None if there are none."""
+def _part(structure: Structure, low: Array, shape: NDArray[np.int64]) -> tuple[slice, slice, slice] | None:
+    """The voxels that a structure can reach; None if there are none."""
     v = structure.mesh.vertices_mm
-    first = np.clip(np.floor((v.min(axis=0) - BAND_MM - low) / SPACING_MM).astype(int), 0, TILE)
-    last = np.clip(np.ceil((v.max(axis=0) + BAND_MM - low) / SPACING_MM).astype(int) + 1, 0, TILE)
+    first = np.clip(np.floor((v.min(axis=0) - BAND_MM - low) / SPACING_MM).astype(int), 0, shape)
+    last = np.clip(np.ceil((v.max(axis=0) + BAND_MM - low) / SPACING_MM).astype(int) + 1, 0, shape)
     if (last - first < 1).any():
         return None
     i, j, k = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
     return i, j, k
 
 
-def _fill(label: NDArray[np.uint8], skin: Structure, low: Array, index: int) -> None:
-    """Turn what lies deeper than the skin is thick into filling; structures are laid over it afterwards."""
+def _fill(label: Bytes, skin: Structure, low: Array, index: int, rough: Mask) -> None:
+    """Turn what lies deeper than the skin is thick into filling; the border is true where cubes are wanted."""
     thick = float(load_table("volume")["layers"]["skin_mm"])
-    rim = int(np.ceil(thick / SPACING_MM)) + 1  # the surface may lie in the next tile
-    inside = inside_mask(skin.mesh, low - rim * SPACING_MM, (TILE + 2 * rim,) * 3, SPACING_MM)
-    deep = distance_transform_edt(inside) * SPACING_MM > thick if not inside.all() else inside
-    label[deep[rim:-rim, rim:-rim, rim:-rim] & (label == index)] = 1
+    rim = int(np.ceil(thick / SPACING_MM)) + 1
+    inside = inside_mask(skin.mesh, low - rim * SPACING_MM, tuple(n + 2 * rim for n in label.shape), SPACING_MM)
+    own, block = slice(rim, -rim), max(label.shape) if rough.all() else BLOCK
+    deep = inside[own, own, own].copy()
+    for corner in product(*(range(0, n, block) for n in label.shape)):
+        part = tuple(slice(a, a + block) for a in corner)
+        if rough[tuple(slice(a // FIBRE_RATIO, (a + block) // FIBRE_RATIO) for a in corner)].any():
+            around = inside[tuple(slice(a, a + block + 2 * rim) for a in corner)]
+            if not around.all():
+                deep[part] = (distance_transform_edt(around) * SPACING_MM > thick)[own, own, own]
+    label[deep & (label == index)] = 1
 
 
-def _near_form(structure: Structure, low: Array, shape: tuple[int, ...]) -> tuple[Mask, Floats]:
-    """Which voxels lie inside a structure, and the distance to its surface, mm, where that is at most `BAND_MM`."""
-    from meshes.splat import FAR_MM, splat_distances
-
-    corners = structure.mesh.vertices_mm[structure.mesh.faces]
-    high = low + SPACING_MM * np.array(shape)
-    near = ((corners.min(axis=1) <= high + BAND_MM) & (corners.max(axis=1) >= low - BAND_MM)).all(axis=1)
-    distance = np.full(shape, FAR_MM, dtype=np.float32)
-    splat_distances(corners[near], low, SPACING_MM, BAND_MM, distance)
-    return inside_mask(structure.mesh, low, shape, SPACING_MM), distance
+def lattice(start: Array, counts: NDArray[np.int64]) -> Array:
+    """Places (nx, ny, nz, 3) of a lattice of 1 mm, mm."""
+    steps = np.stack(np.meshgrid(*[np.arange(n) for n in counts], indexing="ij"), axis=-1)
+    return np.asarray(start + COARSE_MM * steps, dtype=np.float64)
 
 
-def _directions(anatomy: Anatomy, keys: Sequence[str], low: Array) -> tuple[Floats, Floats]:
-    """Fibre directions (n, n, n, 3) and tendon shares (n, n, n) on a 1 mm lattice that begins `MARGIN` voxels before the tile."""
-    n = (TILE + 2 * MARGIN) // FIBRE_RATIO
+def _directions(near: Parts, low: Array, shape: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Fibre directions (nx, ny, nz, 3) and tendon shares on a 1 mm lattice that begins `MARGIN` voxels before the box."""
+    counts = (shape + 2 * MARGIN) // FIBRE_RATIO
     start = low - MARGIN * SPACING_MM
-    out, tendon = np.zeros((n, n, n, 3), dtype=np.float32), np.zeros((n, n, n), dtype=np.float32)
-    nodes = start + COARSE_MM * np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), axis=-1)
-    for key in keys:
-        if key not in anatomy or anatomy[key].mesh.fibres is None:
+    out, tendon = np.zeros((*counts, 3), dtype=np.float32), np.zeros(counts, dtype=np.float32)
+    nodes, end = lattice(start, counts), start + COARSE_MM * counts
+    for structure in near.values():
+        mesh = structure.mesh
+        v = mesh.vertices_mm
+        if mesh.fibres is None or (v.max(axis=0) < start - BAND_MM).any() or (v.min(axis=0) > end + BAND_MM).any():
             continue
-        mesh = anatomy[key].mesh
-        if not _meets(anatomy[key], start, start + COARSE_MM * n):
-            continue
-        near = _near(mesh.vertices_mm, start, n) & inside_mask(mesh, start, (n, n, n), COARSE_MM)
-        near |= _near_surface(mesh.vertices_mm, start, n) & ~out.any(axis=-1)
-        if near.any():
-            _, nearest = _tree(mesh.vertices_mm.tobytes(), len(mesh.vertices_mm)).query(nodes[near])
-            assert mesh.fibres is not None
-            out[near] = mesh.fibres[nearest]
-            tendon[near] = 0.0 if mesh.tendon is None else mesh.tendon[nearest]
+        within = ((nodes >= start + np.floor(v.min(axis=0) - start)) & (nodes <= start + np.ceil(v.max(axis=0) - start))).all(-1)
+        wanted = within & inside_mask(mesh, start, tuple(int(n) for n in counts), COARSE_MM)
+        at = np.round((v - start) / COARSE_MM).astype(int)
+        at = at[((at >= 0) & (at < counts)).all(axis=1)]
+        on_surface = np.zeros(counts, dtype=bool)
+        on_surface[tuple(at.T)] = True  # thin sheets hold no node inside
+        wanted |= on_surface & ~out.any(axis=-1)
+        if wanted.any():
+            _, nearest = cKDTree(v).query(nodes[wanted])
+            out[wanted] = mesh.fibres[nearest]
+            tendon[wanted] = 0.0 if mesh.tendon is None else mesh.tendon[nearest]
     return out, tendon
 
 
-@lru_cache(maxsize=64)
-def _tree(vertices: bytes, count: int) -> cKDTree:
-    return cKDTree(np.frombuffer(vertices, dtype=np.float64).reshape(count, 3))
-
-
-def _near(vertices: Array, start: Array, n: int) -> Mask:
-    """Nodes in the box of a structure."""
-    out = np.zeros((n, n, n), dtype=bool)
-    a = np.clip(np.floor((vertices.min(axis=0) - start) / COARSE_MM).astype(int), 0, n)
-    b = np.clip(np.ceil((vertices.max(axis=0) - start) / COARSE_MM).astype(int) + 1, 0, n)
-    out[a[0] : b[0], a[1] : b[1], a[2] : b[2]] = True
-    return out
-
-
-def _near_surface(vertices: Array, start: Array, n: int) -> Mask:
-    """Nodes that hold a vertex of a structure: thin sheets hold no node inside."""
-    out = np.zeros((n, n, n), dtype=bool)
-    at = np.round((vertices - start) / COARSE_MM).astype(int)
-    at = at[((at >= 0) & (at < n)).all(axis=1)]
-    out[at[:, 0], at[:, 1], at[:, 2]] = True
-    return out
+def _fine(rough: Mask) -> Mask:
+    """What is said of cubes of 1 mm, of their voxels."""
+    for axis in range(3):
+        rough = rough.repeat(FIBRE_RATIO, axis=axis)
+    return rough
 
 
 def _connective(
-    anatomy: Anatomy, keys: Sequence[str], label: NDArray[np.uint8], directions: Floats, first: NDArray[np.int64]
-) -> NDArray[np.uint8]:
-    """Share of connective tissue (160, 160, 160), 0 to 255: bundles' sheaths in muscle, septa in fat."""
+    anatomy: Anatomy, near: Parts, keys: tuple[str, ...], label: Bytes, directions: Floats, first: NDArray[np.int64], rough: Mask
+) -> Bytes:
+    """Share of connective tissue, 0 to 255, where it is wanted: bundles' sheaths in muscle, septa in fat."""
     from meshes.splat import drawn_along, spread_over
 
-    rules = load_table("volume")
-    fleshy = np.isin(label, _indices(anatomy, keys, "muscle", "ligament"))
-    fatty = np.isin(label, [1, *_indices(anatomy, keys, "fat")])
-    out = np.zeros(label.shape, dtype=np.float32)
+    bundles, septa = load_table("volume")["bundles"], load_table("volume")["septa"]
+    soft, wanted = _of_kinds(near, keys, "fat"), _fine(rough)
+    soft[1] = True  # what fills the space between structures
+    out = np.zeros(label.shape, dtype=np.uint8)
+    fleshy, fatty = _of_kinds(near, keys, "muscle", "ligament")[label] & wanted, soft[label] & wanted
     if fleshy.any():
-        noise = _banded(first, SEED_BUNDLES, rules["bundles"])
-        steps = int(rules["bundles"]["half_length_mm"] / rules["bundles"]["stride_mm"])
-        drawn = drawn_along(noise, directions, fleshy, MARGIN, FIBRE_RATIO, steps, rules["bundles"]["stride_mm"] / SPACING_MM)
-        out[fleshy] = _ridges(drawn[fleshy], rules["bundles"])
+        steps = int(bundles["half_length_mm"] / bundles["stride_mm"])
+        noise = _banded(first, label.shape, SEED_BUNDLES, bundles)
+        drawn = drawn_along(noise, directions, fleshy, MARGIN, FIBRE_RATIO, steps, bundles["stride_mm"] / SPACING_MM)
+        out[fleshy] = _ridges(drawn[fleshy], bundles)
     if fatty.any():
-        noise = _banded(first, SEED_SEPTA, rules["septa"])
-        normals = _skinward(anatomy, np.asarray(first * SPACING_MM, dtype=np.float64))
-        drawn = spread_over(noise, normals, fatty, MARGIN, FIBRE_RATIO, rules["septa"]["half_length_mm"] / SPACING_MM)
-        out[fatty] = _ridges(drawn[fatty], rules["septa"])
-    return np.round(out * 255).astype(np.uint8)
+        noise = _banded(first, label.shape, SEED_SEPTA, septa)
+        normals = _skinward(anatomy, np.asarray(first * SPACING_MM, dtype=np.float64), rough)
+        drawn = spread_over(noise, normals, fatty, MARGIN, FIBRE_RATIO, septa["half_length_mm"] / SPACING_MM)
+        out[fatty] = _ridges(drawn[fatty], septa)
+    return out
 
 
-def _banded(first: NDArray[np.int64], seed: int, rule: dict[str, float]) -> Floats:
-    """Noise of one scale on the voxels of a tile and its margin, the same wherever tiles overlap."""
+def _skinward(anatomy: Anatomy, low: Array, rough: Mask) -> Floats:
+    """Unit normals (nx, ny, nz, 3) of the nearest skin, at the cubes that are wanted and those beside them."""
+    mesh = anatomy["skin"].mesh
+    out = np.zeros((*rough.shape, 3), dtype=np.float32)
+    at = binary_dilation(rough, np.ones((3, 3, 3)))
+    out[at] = mesh.normals[cKDTree(mesh.vertices_mm).query(lattice(low, np.array(rough.shape))[at])[1]]
+    return out
+
+
+def _banded(first: NDArray[np.int64], shape: tuple[int, ...], seed: int, rule: dict[str, float]) -> Floats:
+    """Noise of one scale on the voxels of a box and its margin, the same wherever boxes overlap."""
     from meshes.splat import white
 
     around = int(np.ceil(3 * rule["coarse_mm"] / SPACING_MM))
-    whole = TILE + 2 * (MARGIN + around)
-    noise = white(first - MARGIN - around, (whole,) * 3, seed)
+    noise = white(first - MARGIN - around, tuple(n + 2 * (MARGIN + around) for n in shape), seed)
     fine, coarse = (gaussian_filter(noise, rule[k] / SPACING_MM, truncate=3.0) for k in ("fine_mm", "coarse_mm"))
-    cut = slice(around, whole - around)
+    cut = slice(around, -around)
     return np.ascontiguousarray((fine - coarse)[cut, cut, cut])
 
 
-def _ridges(values: Floats, rule: dict[str, float]) -> Floats:
-    """From drawn noise to shares, 0 to 1: the crests alone are connective tissue."""
+def _ridges(values: Floats, rule: dict[str, float]) -> Bytes:
+    """From drawn noise to shares of 255: the crests alone are connective tissue."""
     share = (values / rule["deviation"] - rule["from"]) / (rule["to"] - rule["from"])
-    return np.asarray(np.clip(share, 0, 1), dtype=np.float32)
+    return np.asarray(np.round(np.clip(share, 0, 1).astype(np.float32) * 255), dtype=np.uint8)
 
 
-def _skinward(anatomy: Anatomy, low: Array) -> Floats:
-    """Unit normals (n, n, n, 3) of the nearest skin on a 1 mm lattice of the tile: septa and fascia run along the skin."""
-    n = TILE // FIBRE_RATIO
-    mesh = anatomy["skin"].mesh
-    nodes = low + COARSE_MM * np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), axis=-1)
-    _, nearest = _tree(mesh.vertices_mm.tobytes(), len(mesh.vertices_mm)).query(nodes)
-    return np.asarray(mesh.normals[nearest], dtype=np.float32)
-
-
-def _enlarged(coarse: Floats) -> Floats:
-    """Read a 1 mm lattice (with margin) on the voxels of the tile."""
-    at = (np.arange(TILE) + MARGIN) / FIBRE_RATIO
+def _enlarged(coarse: Floats, shape: NDArray[np.int64]) -> Floats:
+    """Read a 1 mm lattice (with margin) on the voxels of the box."""
     for axis in range(3):
-        where = [np.arange(s, dtype=float) for s in coarse.shape]
-        where[axis] = at
-        coarse = map_coordinates(coarse, np.meshgrid(*where, indexing="ij"), order=1, mode="nearest")
-    return np.asarray(coarse, dtype=np.float32)
+        at = (np.arange(shape[axis]) + MARGIN) / FIBRE_RATIO
+        first = at.astype(np.int64)
+        share = (at - first).reshape([-1 if a == axis else 1 for a in range(3)])
+        below, above = (np.take(coarse, first + step, axis=axis) for step in (0, 1))
+        coarse = np.asarray(below * (1 - share) + above * share, dtype=np.float32)
+    return coarse

@@ -38,24 +38,24 @@ MOST_LINES = 400
 
 # Every module has its place; it may import only what stands before it.
 ORDER_TEXT = """
-meshes._check meshes.library_lock meshes.importing meshes.importing.raw meshes.importing.limits meshes.importing.stl_ply
-meshes.importing.unpacking meshes.importing.gltf meshes.importing.label_tables meshes.importing.obj meshes.importing.vtk_legacy
-meshes.importing.volumes meshes.importing.vtk_xml meshes.exports meshes.exports.files meshes.markups meshes.points
-meshes.atlas_files meshes.courses meshes.terms meshes.references meshes.frames meshes.curves meshes.fields meshes.paths
-meshes.charts meshes.model meshes.real_sutures meshes.exports.request meshes.exports.glb meshes.exports.stl
+meshes._check meshes.exports.gltf_file meshes.library_lock meshes.importing meshes.importing.raw meshes.importing.limits
+meshes.importing.stl_ply meshes.importing.unpacking meshes.importing.gltf meshes.importing.label_tables meshes.importing.obj
+meshes.importing.vtk_legacy meshes.importing.volumes meshes.importing.vtk_xml meshes.exports meshes.exports.files meshes.markups
+meshes.points meshes.atlas_files meshes.courses meshes.terms meshes.references meshes.frames meshes.curves meshes.fields
+meshes.paths meshes.charts meshes.model meshes.real_sutures meshes.exports.request meshes.exports.glb meshes.exports.stl
 meshes.exports.vtk_scene meshes.archive meshes.atlas_download meshes.library meshes meshes.contour meshes.sheets meshes.sweeps
-meshes.tubes meshes.blades meshes.surface meshes.voxels meshes.parts meshes.face meshes.ear meshes.skin meshes.subcutis
-meshes.hair meshes.skull_charts meshes.skull_hollows meshes.skull_shapes meshes.skull_teeth meshes.skull meshes.mandible
-meshes.hyoid meshes.levels meshes.vertebral_body meshes.vertebra meshes.atlas_axis meshes.spine meshes.nodes meshes.girdle
-meshes.brainstem meshes.canal meshes.ligaments meshes.muscle_recipes meshes.neck_muscles meshes.head_muscles meshes.nerves
-meshes.vessels meshes.sections meshes.landmarks meshes.measure meshes.nerve_measures meshes.passage meshes.metrics meshes.maps
-meshes.real_fit meshes.real_landmarks_inion meshes.real_landmarks_fits meshes.warp meshes.real_landmarks meshes.real_map
-meshes.bends meshes.carry meshes.real_dress meshes.real_cut meshes.real_plausible meshes.real_cover meshes.fat meshes.bulk
-meshes.importing.labels meshes.importing.reading meshes.fitting meshes.given meshes.nape meshes.routes meshes.artery_routes
+meshes.blades meshes.surface meshes.voxels meshes.parts meshes.face meshes.ear meshes.skin meshes.subcutis meshes.hair
+meshes.skull_charts meshes.skull_hollows meshes.skull_shapes meshes.skull_teeth meshes.skull meshes.mandible meshes.hyoid
+meshes.levels meshes.vertebral_body meshes.vertebra meshes.atlas_axis meshes.spine meshes.nodes meshes.girdle meshes.brainstem
+meshes.canal meshes.ligaments meshes.muscle_recipes meshes.neck_muscles meshes.head_muscles meshes.sections meshes.landmarks
+meshes.measure meshes.nerve_measures meshes.passage meshes.metrics meshes.maps meshes.real_fit meshes.real_landmarks_inion
+meshes.real_landmarks_fits meshes.warp meshes.real_landmarks meshes.real_map meshes.bends meshes.carry meshes.real_dress
+meshes.real_cut meshes.real_plausible meshes.real_cover meshes.fat meshes.bulk meshes.importing.labels meshes.importing.reading
+meshes.fitting meshes.given meshes.nape meshes.routes meshes.healing meshes.compare meshes.reference_adult meshes.person_fit
+meshes.contacts meshes.compiled meshes.nearest_line meshes.tubes meshes.nerves meshes.vessels meshes.artery_routes
 meshes.winding meshes.yielding meshes.variants meshes.course_checks meshes.real_seating meshes.real_anatomy meshes.atlas_install
-meshes.patient meshes.population meshes.healing meshes.build meshes.compare meshes.reference_adult meshes.person_fit
-meshes.contacts meshes.compiled meshes.volume meshes.splat meshes.volume_build meshes.exports.labels meshes.exports.write
-meshes.volume_store meshes.strands
+meshes.patient meshes.population meshes.build meshes.volume meshes.splat meshes.volume_build meshes.exports.labels
+meshes.exports.write meshes.volume_store meshes.strands
 scenarios scenarios.explain_claims scenarios.explain_texts scenarios.locate scenarios.faults scenarios.table_faults
 scenarios.basics scenarios.products scenarios.model scenarios.schema scenarios.selection scenarios.wording scenarios.sites
 scenarios.skin_chart scenarios.skin_maps scenarios.checks scenarios.loader scenarios.rules scenarios.occipital

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshes import fields
+from meshes import fields, tubes
 from meshes.contour import contour
 from meshes.curves import arc_length, resample
 from meshes.model import SurfaceMesh
@@ -90,3 +90,32 @@ def test_a_branch_blends_into_its_trunk_in_one_piece() -> None:
 def test_one_tube_alone_is_itself() -> None:
     only = Tube(LINE, np.full(2, 1.2))
     assert np.array_equal(joined([only])(CLOUD), only.field()(CLOUD))
+
+
+@pytest.mark.parametrize("name", ["grid", "anywhere", "on the line"])
+def test_the_compiled_search_finds_the_nearest_point_of_a_line(name: str) -> None:
+    from meshes.nearest_line import nearest_of_line
+
+    rng = np.random.default_rng(2)
+    grid = np.stack(np.meshgrid(*[np.arange(8)] * 3, indexing="ij"), -1).reshape(-1, 3) * 0.4
+    points = {
+        "grid": (BEND[::6, None] + rng.normal(size=(10, 1, 3)) * 4 + grid).reshape(-1, 3),
+        "anywhere": rng.normal(size=(700, 3)) * 40,
+        "on the line": BEND[rng.integers(0, len(BEND), 333)],
+    }[name]  # fmt: skip
+    apart = np.linalg.norm(points[:, None] - BEND, axis=2)
+    assert apart[np.arange(len(points)), nearest_of_line(points, BEND)] == pytest.approx(apart.min(axis=1), abs=1e-12)
+
+
+def test_a_tube_says_the_same_of_many_points_and_of_few() -> None:
+    form = tube(BEND, [(0, 2), (1, 1)]).field()
+    many = np.random.default_rng(3).uniform(-8, 22, (3 * tubes.MANY, 3))
+    few = np.concatenate([form(part) for part in np.array_split(many, 12)])
+    assert np.array_equal(form(many), few)
+
+
+def test_less_room_round_a_true_distance_gives_the_same_surface() -> None:
+    trunk, twig = tube(BEND, [(0, 1.4), (1, 0.9)]), Tube(np.array([BEND[30], [14.0, 14, 6]]), np.full(2, 0.5))
+    form = joined([trunk, twig])
+    wide, narrow = contour(form, 0.4, faces=4000), contour(form, 0.4, faces=4000, true=True)
+    assert np.array_equal(wide.vertices_mm, narrow.vertices_mm) and np.array_equal(wide.faces, narrow.faces)

@@ -62,7 +62,7 @@ PROGRAM = """
 import argparse, sys
 from sim.commands import batch
 args = argparse.Namespace(plan=sys.argv[1], out=sys.argv[2], workers=int(sys.argv[3]), scheduler=None, limit=None, check=False,
-    json=False, quiet=False, tell=lambda text: print(text, file=sys.stderr, flush=True))
+    anatomy=None, json=False, quiet=False, tell=lambda text: print(text, file=sys.stderr, flush=True))
 if __name__ == "__main__":
     sys.exit(batch.run(args))
 """
@@ -75,7 +75,16 @@ def made(text: str, folder: Path, *, limit: int | None = None, **changes: Any) -
 
 
 def arguments(plan: Path, out: Path, **changes: Any) -> argparse.Namespace:
-    usual = {"workers": 0, "scheduler": None, "limit": None, "check": False, "json": False, "quiet": True, "tell": print}
+    usual = {
+        "workers": 0,
+        "scheduler": None,
+        "limit": None,
+        "check": False,
+        "json": False,
+        "quiet": True,
+        "tell": print,
+        "anatomy": None,
+    }
     return argparse.Namespace(plan=str(plan), out=str(out), **(usual | changes))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ SOME = (
     "obliquus_capitis_inferior_right", "brainstem", "occipital_artery_right",
     *(f"{n}_{s}" for n in NEEDED for s in ("left", "right")),
 )  # fmt: skip
+
+OF_A_TRIANGLE = "f9083c7b0c93c019d35ef91a5216626a76b4565ce9a60fb5bc2a6b99fd1dd833"  # of the file that `write_glb` makes of it
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +253,25 @@ def test_the_whole_model_is_small_and_has_its_ultrasound(anatomy: Anatomy, voxel
     assert made.info["ultrasound"]["png"].startswith("data:image/png;base64,")
     assert made.info["ultrasound"]["left_side"] == "L"
     assert set(made.info["cameras"]) >= {"start", "nerve", "place", "needle", "ultrasound", "feel", "after", "convergence"}
+
+
+def test_the_file_of_the_page_and_that_of_an_export_share_their_arrays() -> None:
+    """The bytes of both are those of the two writers that stood before."""
+    from meshes.exports.gltf_file import INDICES, GltfFile
+
+    page, export = GltfFile(strided=True), GltfFile()
+    rows = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.int16)
+    for file in (page, export):
+        file.add(rows, bounds=True)
+        file.add(np.array([0, 1, 1], dtype=np.uint16), target=INDICES)
+    assert page.chunks[0] == np.array([[1, 2, 3, 0], [4, 5, 6, 0]], dtype="<i2").tobytes()
+    assert export.chunks[0] == rows.astype("<i2").tobytes()
+    assert page.views == [
+        {"buffer": 0, "byteOffset": 0, "target": 34962, "byteStride": 8, "byteLength": 16},
+        {"buffer": 0, "byteOffset": 16, "target": INDICES, "byteLength": 6},
+    ]
+    assert export.views[1] == {"buffer": 0, "byteOffset": 12, "byteLength": 6, "target": INDICES}
+    assert [len(c) % 4 for c in (*page.chunks, *export.chunks)] == [0] * 4
+    whole = page.whole({"asset": {"version": "2.0"}})
+    assert whole[:4] == b"glTF" and int.from_bytes(whole[8:12], "little") == len(whole)
+    assert sha256(write_glb([a_triangle()])).hexdigest() == OF_A_TRIANGLE

@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from meshes.exports.gltf_file import INDICES, GltfFile
 from meshes.exports.request import Array, Export, about, row
 from meshes.model import Structure
 
-Numbers = NDArray[Any]
 MM_PER_METRE = 1000.0
 GLTF_FROM_RAS = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])  # a turn, no mirror
-GLB, JSON, BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
-TYPES = {"uint16": 5123, "uint32": 5125, "float32": 5126}
-SHAPES = {1: "SCALAR", 3: "VEC3"}
-VERTICES, INDICES = 34962, 34963
 SHORT = 65535
 ROUGHNESS = 0.6
 UNIT_FRAME = "glTF 2.0: +Y superior, +Z anterior, -X the patient's right, origin midway between the porions"
-
-
-@dataclass
-class _File:
-    """Numbers gathered while a file is written."""
-
-    accessors: list[dict[str, Any]] = field(default_factory=list)
-    views: list[dict[str, Any]] = field(default_factory=list)
-    chunks: list[bytes] = field(default_factory=list)
-    length: int = 0
-
-    def add(self, array: Numbers, *, target: int = VERTICES, bounds: bool = False) -> int:
-        """Append an array (n,) or (n, k) and return its accessor."""
-        rows = np.ascontiguousarray(array.reshape(len(array), -1))
-        told: dict[str, Any] = {
-            "bufferView": len(self.views), "componentType": TYPES[rows.dtype.name], "count": len(rows),
-            "type": SHAPES[rows.shape[1]],
-        }  # fmt: skip
-        if bounds:
-            told |= {"min": rows.min(axis=0).tolist(), "max": rows.max(axis=0).tolist()}
-        data = rows.astype(rows.dtype.newbyteorder("<")).tobytes()
-        self.accessors.append(told)
-        self.views.append({"buffer": 0, "byteOffset": self.length, "byteLength": len(data), "target": target})
-        data += bytes(-len(data) % 4)
-        self.chunks.append(data)
-        self.length += len(data)
-        return len(self.accessors) - 1
 
 
 def glb(export: Export) -> bytes:
@@ -64,7 +28,7 @@ def glb(export: Export) -> bytes:
     ----------
     Khronos Group, glTF 2.0.
     """
-    file = _File()
+    file = GltfFile()
     meshes: list[dict[str, Any]] = []
     materials: list[dict[str, Any]] = []
     leaves: list[dict[str, Any]] = []
@@ -75,12 +39,11 @@ def glb(export: Export) -> bytes:
         leaves.append({"name": s.key, "mesh": len(meshes) - 1, "extras": row(export, s.key)})
     nodes = _tree(export, leaves)
     told = about(export)
-    body = b"".join(file.chunks)
-    return _container({
+    return file.whole({
         "asset": {"version": "2.0", "generator": export.software, "copyright": f"{told['credit']}; {told['licence']}"},
         "scene": 0, "scenes": [{"name": export.anatomy.name, "nodes": [len(nodes) - 1]}], "nodes": nodes, "meshes": meshes,
-        "materials": materials, "accessors": file.accessors, "bufferViews": file.views, "buffers": [{"byteLength": len(body)}],
-    }, body)  # fmt: skip
+        "materials": materials,
+    })  # fmt: skip
 
 
 def to_gltf(points_mm: Array) -> Array:
@@ -112,7 +75,7 @@ def _tree(export: Export, leaves: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*leaves, *groups, root]
 
 
-def _primitive(file: _File, s: Structure) -> dict[str, Any]:
+def _primitive(file: GltfFile, s: Structure) -> dict[str, Any]:
     """The arrays of one structure."""
     places, normals = to_gltf(s.mesh.vertices_mm), s.mesh.normals @ GLTF_FROM_RAS.T
     normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
@@ -129,16 +92,3 @@ def _material(name: str, colour: Array) -> dict[str, Any]:
         "baseColorFactor": [*np.round(colour, 6).tolist(), 1.0], "metallicFactor": 0.0, "roughnessFactor": ROUGHNESS,
     }  # fmt: skip
     return {"name": name, "pbrMetallicRoughness": surface}
-
-
-def _container(tree: dict[str, Any], body: bytes) -> bytes:
-    """The two chunks of a GLB file."""
-    head = json.dumps(tree, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    head += b" " * (-len(head) % 4)
-    return b"".join(_parts(head, body))
-
-
-def _parts(head: bytes, body: bytes) -> Iterator[bytes]:
-    yield struct.pack("<III", GLB, 2, 12 + 8 + len(head) + 8 + len(body))
-    yield struct.pack("<II", len(head), JSON) + head
-    yield struct.pack("<II", len(body), BIN) + body

@@ -16,7 +16,10 @@ from typing import Any
 
 from sim.commands.faults import BadInput
 
-WHOLE, QUICK = (20, 10), (4, 4)  # patients, and images of each
+WHOLE, QUICK = (
+    (22, 10),
+    (4, 4),
+)  # patients, and images of each; of the 22 two are refused: their necks do not let the pose be held
 WORKERS = (1, 2)
 PLAN = """
 schema = 1
@@ -44,16 +47,18 @@ def run(args: argparse.Namespace) -> int:
             rows.append({"workers": workers, "load": _load(), **_once(text, workers)})
     one, two = ([row["seconds"] for row in rows if row["workers"] == n] for n in WORKERS)
     pairs = [a / b for a, b in zip(one, two, strict=True)]
+    made = min(patients * images - row["failed"] for row in rows)  # an image that is refused costs less, and is none
     answer = {
-        "images": patients * images, "patients": patients, "cores": os.cpu_count(), "runs": rows,
-        "one_per_min": round(60 * patients * images / statistics.median(one), 1),
-        "two_per_min": round(60 * patients * images / statistics.median(two), 1), "ratio": round(statistics.median(pairs), 2),
+        "images": made, "refused": patients * images - made, "patients": patients, "cores": os.cpu_count(), "runs": rows,
+        "one_per_min": round(60 * made / statistics.median(one), 1),
+        "two_per_min": round(60 * made / statistics.median(two), 1), "ratio": round(statistics.median(pairs), 2),
     }  # fmt: skip
     if args.json:
         print(json.dumps(answer))
         return 0
     print(
-        f"{answer['images']} labelled images of {patients} new patients, {answer['cores']} cores; all processes' start included"
+        f"{made} labelled images, {answer['refused']} refused, of {patients} new patients, {answer['cores']} cores; "
+        "all processes' start included"
     )
     for row in rows:
         cost = f"{row['seconds']:.1f} s, {row['cpu_s']:.0f} s of processor"
@@ -62,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _once(text: str, workers: int) -> dict[str, float]:
+def _once(text: str, workers: int) -> dict[str, Any]:
     """Seconds of one run, and the processor time of its workers."""
     from sim.batch.files import held
     from sim.batch.plan import parse_plan
