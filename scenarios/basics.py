@@ -79,3 +79,8 @@ def one_of(part: PartType, first: str, second: str) -> PartType:
     if (getattr(part, first) is None) == (getattr(part, second) is None):
         raise ValueError(f"give {first} or {second}, one of them and not both.")
     return part
+
+
+def named_source(value: object) -> object:
+    """Return the table that a text stands for: `anatomy = "bodyparts3d"` is `[anatomy]` with that `source`."""
+    return {"source": value} if isinstance(value, str) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, StrictBool, StrictInt, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, StrictBool, StrictInt, model_validator
 
 from scenarios.basics import (
     CameraName,
@@ -26,6 +26,7 @@ from scenarios.basics import (
     Style,
     Text,
     Told,
+    named_source,
     one_of,
 )  # fmt: skip
 from scenarios.faults import Origin
@@ -255,7 +256,9 @@ class Scenario(Part):
     seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] = Field(0, description="Of all that is random.")
     style: Style = Field("atlas", description="Look of the pictures.")
     size: tuple[Pixels, Pixels] = Field((1920, 1080), description="Width and height in pixels, 64 to 7680.")
-    anatomy: Source = Field(default_factory=lambda: Source(), description="Anatomy and patient.")
+    anatomy: Annotated[Source, BeforeValidator(named_source, json_schema_input_type=Name | Source)] = Field(
+        default_factory=lambda: Source(), description="Anatomy and patient; a text is the `source` alone."
+    )
     eyebrows: StrictBool = Field(True, description="Draw the eyebrows on a solid skin.")
     hair: StrictBool = Field(False, description="Draw short hair on a solid skin.")
     show: tuple[Show, ...] = Field(min_length=1, description="What is shown.")

@@ -35,14 +35,36 @@ def load_anatomy(source: str | Path | Patient = "shipped") -> Anatomy:
         return _of_patient(source)
     if isinstance(source, Path) and source.parent == Path():
         source = source.absolute()  # a path is never a name
-    return meshes.load_anatomy(str(source))
+    text, kept = str(source), library.names()
+    if text != library.SHIPPED and library.NAME.fullmatch(text) and text not in kept and not Path(text).exists():
+        raise ValueError(_no_source(text, kept))
+    return meshes.load_anatomy(text)
+
+
+def is_real(anatomy: Anatomy) -> bool:
+    """Return whether an anatomy is that of a real person: such a one is shown as it is, and never bent to another."""
+    return "estimated" in anatomy.meta
 
 
 def both_sexes(anatomy: Anatomy) -> tuple[Anatomy, ...]:
-    """Return an anatomy and, if it is a man's, the same as a woman."""
-    if anatomy.meta.get("sex", "male") != "male":
+    """Return an anatomy and, if it is the model of a man, the same as a woman; a real person stays alone."""
+    if is_real(anatomy) or anatomy.meta.get("sex", "male") != "male":
         return (anatomy,)
     return anatomy, bent(anatomy, Patient(sex="female"))
+
+
+def with_source(scenario: Scenario, source: str) -> Scenario:
+    """Return a scenario that shows another anatomy, in place of its own source and patient.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    source : str
+        As of `load_anatomy`; a path starts in the working folder, not in the scenario's.
+    """
+    held = source == library.SHIPPED or source in library.names() or not Path(source).exists()
+    own = scenario.anatomy.model_copy(update={"source": source if held else str(Path(source).absolute()), "patient": {}})
+    return scenario.model_copy(update={"anatomy": own})
 
 
 def anatomy_for(scenario: Scenario) -> Anatomy:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
+from sim.commands.anatomy_option import SOURCES, anatomy_option
 from sim.commands.atlas import atlas_options
 from sim.commands.product_options import (
     STYLES,
@@ -81,7 +82,6 @@ SIGNED = (
     "--limit",
     "--step",
 )  # options whose value may be typed with a sign
-MODEL = "a name of `inion atlas list`, or a model written by `inion build -o`"
 ABOUT = "Ultrasound-guided injection simulator for the head and neck. For training and explanation; no medical advice."
 
 
@@ -227,7 +227,9 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     view_options(made["view"])
     made["list"].add_argument("what", nargs="?", default="scenarios", choices=LISTS, help="what is named")
     made["list"].add_argument("--records", metavar="FILE", help="attempts and trainees: where they are recorded")
-    made["validate"].add_argument("--model", default="shipped", metavar="FILE", help=MODEL)
+    anatomy_option(made["list"], "the shipped model's, structures only")
+    anatomy_option(made["validate"], "the shipped model")
+    made["validate"].add_argument("--model", metavar="FILE", help="the same as --anatomy")
     made["validate"].add_argument(
         "--reference", metavar="DIR", help="bend the model to a real adult's landmarks and compare it with his surfaces in DIR"
     )
@@ -257,7 +259,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 
 def _sheet_options(parser: Parser) -> None:
     parser.add_argument("-o", "--out", default="out", metavar="DIR", help="folder of the pictures (default: out)")
-    parser.add_argument("--anatomy", default="shipped", metavar="FILE", help=MODEL)
+    parser.add_argument("--anatomy", default="shipped", metavar="NAME", help=SOURCES)
     parser.add_argument("--reference", metavar="DIR", help="folder of the reference anatomy, drawn below from the same cameras")
     parser.add_argument("--layer", action="append", default=[], metavar="LAYER", help="only this layer; may be repeated")
     parser.add_argument("--size", metavar="WxH", help="pixels of one view, 64x64 to 1600x1600 (default: 760x760)")
@@ -311,7 +313,7 @@ def _scan_options(parser: Parser) -> None:
     add("--overlay", action="store_true", help="outline and name what is seen")
     add("--raw", action="store_true", help="the bare image, without the scanner's screen")
     add("--width", type=int, default=960, metavar="PX", help="of the scanner's screen (default: 960)")
-    add("--anatomy", default="shipped", metavar="FILE", help=MODEL)
+    add("--anatomy", default="shipped", metavar="NAME", help=SOURCES)
 
 
 def _tell(text: str) -> None:

@@ -136,7 +136,7 @@ class Scene:
         legend = tuple(LegendItem(r.text, r.colour, r.sign) for r in s.legend)
         return Picture(
             s.name, shown, title=s.title, caption=_line_of_text(s.caption), sources=sources,
-            evidence=told_of(self.anatomy, s.evidence), style=self.style,
+            evidence=told_of(self.anatomy, s.evidence), whose=whose_of(self.anatomy), style=self.style,
             width_px=s.size[0], height_px=s.size[1], cuts=self._cuts(), window=self._window(), markers=self.marked.markers,
             needles=self._needles(probe), probe=probe, inset=self._inset(probe), lines=lines, labels=(*self._labels(shown),
             *line_labels),
@@ -345,6 +345,16 @@ def told_of(anatomy: Anatomy, evidence: str) -> str:
         parts.append(f"nerves carried over from the model: their position is estimated, ± {float(meta['tre_mm']):.0f} mm{far}")
     if meta.get("credit"):
         parts.append(f"anatomy: {str(meta['credit']).strip().rstrip('.')}")
+    return "; ".join(parts)
+
+
+def whose_of(anatomy: Anatomy) -> str:
+    """Return the same of a real person's anatomy in few words, where there is little room; empty for the model."""
+    meta, parts = anatomy.meta, list[str]()
+    if meta.get("tre_mm") is not None:
+        parts.append(f"nerves estimated, ± {float(meta['tre_mm']):.0f} mm")
+    if meta.get("credit"):
+        parts.append(str(meta["credit"]).strip().rstrip("."))
     return "; ".join(parts)
 
 

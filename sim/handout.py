@@ -11,6 +11,7 @@ from meshes._check import check_choice
 from meshes.model import Anatomy
 from scenarios.model import Scenario
 from sim import handout_blocks as blocks
+from sim.explain.page_parts import texts_of
 from sim.explain.page_side import page_condition, page_places, page_procedure, page_side, with_side, with_sites
 from sim.handout_blocks import ACCENT, Notes
 from sim.handout_figure import SHARPER, HandoutFigure, draw_strip, handout_figures
@@ -79,6 +80,7 @@ def handout(
     size = page_size(paper)
     chosen = with_side(scenario, side or None)
     body = anatomy or anatomy_for(chosen)
+    texts = texts_of(texts, body)
     chosen = with_sites(chosen, sites, Ground(body)) if sites else chosen
     figures = handout_figures(chosen, body, texts, sharper=sharper)
     picked = chosen.procedure is not None and chosen.procedure.sites

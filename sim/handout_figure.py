@@ -168,7 +168,7 @@ def _note(figures: Sequence[HandoutFigure], texts: Texts) -> str:
     """What the letters of the sides mean, and that the head is a model."""
     letters = [k for k in HANDS if any(k in figure.edges for figure in figures)]
     said = [f"{texts.ui[HANDS[k][0]]} = {texts.ui[HANDS[k][1]]}" for k in letters]
-    return " ".join(s for s in (f"{', '.join(said)}." if said else "", texts.ui["model_note"]) if s)
+    return " ".join(s for s in (f"{', '.join(said)}." if said else "", texts.ui["model_note"], texts.ui.get("whose", "")) if s)
 
 
 def _draw(out: Paper, figure: HandoutFigure, texts: Texts, x: float, y: float, width: float) -> float:

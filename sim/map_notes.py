@@ -34,6 +34,7 @@ class Plan:
     sites: tuple[InjectionSite, ...]
     procedure: Procedure
     rules: Mapping[str, Any]
+    whose: str = ""
 
     @property
     def units(self) -> float:
@@ -151,13 +152,14 @@ def foot(out: Paper, plan: Plan, views: Iterable[SheetView]) -> None:
 
 def _foot_text(plan: Plan, views: Iterable[SheetView]) -> str:
     dashed = "; ".join(dict.fromkeys(f"{v.row.get('seen', v.row['title'].lower())}, {v.row['dashed']}" for v in views))
+    whose = f"{plan.whose[:1].upper()}{plan.whose[1:]}. " if plan.whose else ""
     keys = [*plan.rules["plan"]["sources"], *plan.procedure.sources]
     keys += [k for c in (*plan.procedure.errors, *plan.procedure.complications) for k in c.sources]
     return (
         f"Dashed: {dashed}. The middle of a sign, or the dot at the end of its line, is the site. Sites, units and limits were "
         "read in label text (V); places are working definitions (B) on a model, the full text of the plan was not read. "
         "V, FOUND: read in the source; DERIVED: from it; M: on a copy; R, KNOWN: taught; I: our choice. "
-        f"Sources: {'; '.join(short_citations(keys))}. {DISCLAIMER}"
+        f"Sources: {'; '.join(short_citations(keys))}. {whose}{DISCLAIMER}"
     )
 
 

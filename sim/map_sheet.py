@@ -12,6 +12,7 @@ from scenarios.preempt import Request, preempt_sites
 from scenarios.procedure_files import load_procedure
 from scenarios.sites import read_table
 from sim import map_notes
+from sim.compose import told_of
 from sim.map_board import draw_view, framed_at
 from sim.map_notes import GAP, MARGIN, Plan
 from sim.map_signs import Group
@@ -99,7 +100,7 @@ def plan_of(anatomy: Anatomy, follow_the_pain: Request | None = None) -> Plan:
         name = row["label"][0].upper() + row["label"][1:]
         groups[key] = Group(key, "ABCDEFG"[i], name, signs[key], hex_of(theme.colour(f"group_{i + 1}")), mine)
     extra = any(s.extra for s in sites)
-    return Plan(groups, sites, load_procedure("preempt-39" if extra else "preempt-31"), rules)
+    return Plan(groups, sites, load_procedure("preempt-39" if extra else "preempt-31"), rules, told_of(anatomy, ""))
 
 
 def lay_sheet(plan: Plan, views: Sequence[SheetView], size: tuple[float, float], *, order_lines: bool = False) -> Paper:

@@ -336,16 +336,14 @@ class Picture:
 
     Parameters
     ----------
-    name : str
-        Of the picture, for reports and file names.
-    shown : tuple of Shown
-        Structures, in any order.
+    name, shown : str, tuple of Shown
+        Of the picture, for reports and file names; and structures, in any order.
     title, caption : str
         Heading, and what is seen, from where.
     sources : tuple of str
         Written out as a reader wants them ('Shim 2011'), for the caption.
-    evidence : str
-        Level of evidence in words, for the caption.
+    evidence, whose : str
+        Level of evidence in words, for the caption; of a real person's anatomy, in few words how sure it is and whose.
     style : str
         One of `sim.theme.style_names()`: 'atlas', 'patient', 'dark'.
     width_px, height_px : int
@@ -368,6 +366,7 @@ class Picture:
     caption: str = ""
     sources: tuple[str, ...] = ()
     evidence: str = ""
+    whose: str = ""
     style: str = "atlas"
     width_px: int = 1920
     height_px: int = 1080

@@ -74,38 +74,39 @@ sim.ultrasound.checks_beam sim.ultrasound.checks_levels sim.ultrasound.checks_ge
 sim.ultrasound.checks_needle sim.ultrasound.checks_behaviour sim.ultrasound.checks sim.places sim.skin_paint sim.scanning
 sim.procedures sim.explain.page_side sim.hair sim.compose sim.scans sim.batch.plan sim.films.kinds sim.batch.items
 sim.batch.ultrasound sim.marks sim.shading sim.cutting sim.sutures sim.stage sim.canvas sim.hidden_paths sim.lettering
-sim.paper_text sim.paper sim.paper_trial sim.handout_flow sim.map_signs sim.paper_tables sim.handout_blocks sim.page sim.labels
-sim.ink sim.finishing sim.vector_plate sim.vector_pdf sim.vector_svg sim.anchors sim.overlay sim.films.furniture
-sim.ultrasound.colours sim.ultrasound.readout sim.ultrasound.screen_layout sim.ultrasound.outlines sim.ultrasound.boxes
-sim.ultrasound.naming sim.ultrasound.screen sim.insets sim.stills sim.figure_panels sim.films.casting sim.films.names
-sim.gallery sim.paper_files sim.plates sim.figures sim.map_views sim.map_board sim.map_notes sim.map_sheet sim.film_files
-sim.sonoanatomy sim.reference_atlas sim.sheet_layers sim.sheets sim.training sim.training.actions sim.training.state
-sim.record_lines sim.record_xapi sim.record_store sim.records sim.record_exports sim.training.tubes sim.training.truth
-sim.training.barriers sim.training.pressing sim.training.trial_events sim.training.trial_shared sim.training.world
-sim.training.trial_path sim.training.metrics_attempt sim.training.spread sim.training.metrics_needle sim.training.metrics_sites
-sim.training.critical sim.training.cusum sim.training.palpation sim.training.trial_image sim.training.trial_probe
-sim.training.trial_needle sim.training.trial_product sim.training.trial sim.training.metrics_image sim.training.metrics_motion
-sim.training.metrics sim.training.moves sim.training.runs sim.training.reference sim.training.scoring sim.training.scripted_hand
-sim.training.scripted_prepare sim.training.scripted_view sim.training.scripted_scan sim.training.scripted_needle
-sim.training.scripted_sites sim.training.scripted_expert sim.training.scripted_novice sim.training.scripted sim.debrief
-sim.debrief.html sim.explain.page_parts sim.explain.page_articles sim.explain.page_frame sim.explain.page_pictures
-sim.explain.page_scan sim.debrief.charts sim.debrief.moments sim.debrief.overlay sim.app.scene.vtk sim.films.actors
-sim.films.ultrasound sim.films.window sim.films.frames sim.app.scene.sight sim.app.scene.bake sim.explain.model_surfaces
-sim.explain.model_store sim.explain.page_sight sim.explain.page_views sim.app.scene.store sim.app.scene.model
-sim.app.scene.parts sim.explain.model_tools sim.explain.model_maps sim.explain.model sim.explain.page sim.handout_figure
-sim.handout sim.app.local_scene sim.app.scene.actors sim.app.scene.stamps sim.app.scene.window sim.app.scene.live
-sim.app.pictures sim.app.shelf sim.debrief.timeline sim.debrief.parts sim.app.showing sim.debrief.pictures sim.debrief.scores
-sim.debrief.sites sim.debrief.page sim.app sim.app.cursor sim.app.messages sim.app.local sim.app.local_link sim.app.telling
-sim.app.session sim.app.seat sim.app.instructor sim.app.server sim.app.notebook sim.app.scene sim.app.window sim.app.window.asks
+sim.credit_strip sim.paper_text sim.paper sim.paper_trial sim.handout_flow sim.map_signs sim.paper_tables sim.handout_blocks
+sim.page sim.labels sim.ink sim.finishing sim.vector_plate sim.vector_pdf sim.vector_svg sim.anchors sim.overlay
+sim.films.furniture sim.ultrasound.colours sim.ultrasound.readout sim.ultrasound.screen_layout sim.ultrasound.outlines
+sim.ultrasound.boxes sim.ultrasound.naming sim.ultrasound.screen sim.insets sim.stills sim.figure_panels sim.films.casting
+sim.films.names sim.gallery sim.paper_files sim.plates sim.figures sim.map_views sim.map_board sim.map_notes sim.map_sheet
+sim.film_files sim.sonoanatomy sim.reference_atlas sim.sheet_layers sim.sheets sim.training sim.training.actions
+sim.training.state sim.record_lines sim.record_xapi sim.record_store sim.records sim.record_exports sim.training.tubes
+sim.training.truth sim.training.barriers sim.training.pressing sim.training.trial_events sim.training.trial_shared
+sim.training.world sim.training.trial_path sim.training.metrics_attempt sim.training.spread sim.training.metrics_needle
+sim.training.metrics_sites sim.training.critical sim.training.cusum sim.training.palpation sim.training.trial_image
+sim.training.trial_probe sim.training.trial_needle sim.training.trial_product sim.training.trial sim.training.metrics_image
+sim.training.metrics_motion sim.training.metrics sim.training.moves sim.training.runs sim.training.reference
+sim.training.scoring sim.training.scripted_hand sim.training.scripted_prepare sim.training.scripted_view
+sim.training.scripted_scan sim.training.scripted_needle sim.training.scripted_sites sim.training.scripted_expert
+sim.training.scripted_novice sim.training.scripted sim.debrief sim.debrief.html sim.explain.page_parts sim.explain.page_articles
+sim.explain.page_frame sim.explain.page_pictures sim.explain.page_scan sim.debrief.charts sim.debrief.moments
+sim.debrief.overlay sim.app.scene.vtk sim.films.actors sim.films.ultrasound sim.films.window sim.films.frames
+sim.app.scene.sight sim.app.scene.bake sim.explain.model_surfaces sim.explain.model_store sim.explain.page_sight
+sim.explain.page_views sim.app.scene.store sim.app.scene.model sim.app.scene.parts sim.explain.model_tools
+sim.explain.model_maps sim.explain.model sim.explain.page sim.handout_figure sim.handout sim.app.local_scene
+sim.app.scene.actors sim.app.scene.stamps sim.app.scene.window sim.app.scene.live sim.app.pictures sim.app.shelf
+sim.debrief.timeline sim.debrief.parts sim.app.showing sim.debrief.pictures sim.debrief.scores sim.debrief.sites
+sim.debrief.page sim.app sim.app.cursor sim.app.messages sim.app.local sim.app.local_link sim.app.telling sim.app.session
+sim.app.seat sim.app.instructor sim.app.server sim.app.notebook sim.app.scene sim.app.window sim.app.window.asks
 sim.app.window.draw sim.app.window.hands sim.app.window.layout sim.app.window.cards sim.app.window.panel sim.app.window.scan
 sim.app.window.frame sim.app.window.pointer sim.app.window.screen sim.app.window.talk sim.app.window.trainer sim.app.window.view
-sim.rendering sim.batch.pictures sim.batch.work sim.progress sim.doctor sim sim.commands sim.commands.faults sim.commands.atlas
-sim.batch.cluster sim.batch.run sim.commands.bench_batch sim.commands.held_records sim.commands.sizes sim.commands.render
-sim.commands.export sim.commands.batch sim.commands.explain sim.commands.movie sim.commands.sheets sim.commands.listing
-sim.commands.reference sim.commands.population sim.commands.physics sim.commands.validate sim.commands.scan
-sim.commands.training_options sim.commands.product_options sim.commands.reference_runs sim.commands.view sim.commands.bench_app
-sim.commands.serve sim.commands.train sim.commands.build sim.commands.doctor sim.commands.bench_simus
-sim.commands.bench_ultrasound sim.commands.bench sim.cli sim.__main__
+sim.rendering sim.batch.pictures sim.batch.work sim.progress sim.doctor sim sim.commands sim.commands.faults
+sim.commands.anatomy_option sim.commands.atlas sim.batch.cluster sim.batch.run sim.commands.bench_batch
+sim.commands.held_records sim.commands.sizes sim.commands.render sim.commands.export sim.commands.batch sim.commands.explain
+sim.commands.movie sim.commands.sheets sim.commands.listing sim.commands.reference sim.commands.population sim.commands.physics
+sim.commands.validate sim.commands.scan sim.commands.training_options sim.commands.product_options sim.commands.reference_runs
+sim.commands.view sim.commands.bench_app sim.commands.serve sim.commands.train sim.commands.build sim.commands.doctor
+sim.commands.bench_simus sim.commands.bench_ultrasound sim.commands.bench sim.cli sim.__main__
 """
 ORDER = tuple(ORDER_TEXT.split())
 

@@ -27,7 +27,7 @@ class Begin(Message):
     procedure: Name
     side: Literal["left", "right", "both"] = "right"
     mode: Literal["learn", "exam"] = "learn"
-    patient: Literal["man", "woman"] = "man"
+    patient: Annotated[str, Field(max_length=1000)] = ""  # one of the shelf's; its first if none is named
     trainee: Annotated[str, Field(max_length=80)] = ""
 
 

@@ -13,7 +13,7 @@ from sim.app import local
 from sim.app import messages as m
 from sim.app.cursor import Cursor, first_cursor
 from sim.app.pictures import SCAN_QUALITY, coloured, jpeg, scan_image, told
-from sim.app.telling import attempts_told, procedure_told, procedures_told, state_told
+from sim.app.telling import hello_told, procedure_told, state_told
 from sim.training.actions import AnyAction, action_from
 from sim.training.state import Event, Moment, TrialLog, TrialState
 
@@ -122,12 +122,12 @@ class Session:
     def _begin(self, message: m.Begin) -> dict[str, Any]:
         from sim.training.trial import start
 
-        world = self.shelf.world(message.procedure, message.side, message.patient)
+        patient = self.shelf.patient(message.patient)
+        world = self.shelf.world(message.procedure, message.side, patient)
         trainee = self.shelf.records.trainee_named(message.trainee) if message.trainee.strip() else None
-        self.attempt = self.shelf.records.begin(
-            message.procedure, message.side, dict(world.about) | {"mode": message.mode, "patient": message.patient}, trainee
-        )
-        self._open(world, message.patient, message.mode, start(world), [], 0.0)
+        about = dict(world.about) | {"mode": message.mode, "patient": patient}
+        self.attempt = self.shelf.records.begin(message.procedure, message.side, about, trainee)
+        self._open(world, patient, message.mode, start(world), [], 0.0)
         return {"procedure": procedure_told(world, message.mode)}
 
     def _resume(self, message: m.Resume) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class Session:
 
     def hello(self) -> dict[str, Any]:
         """Return what the first page needs: procedures, attempts left open, attempts to look at."""
-        return {"hello": {"procedures": procedures_told()} | attempts_told(self.shelf.records)}
+        return {"hello": hello_told(self.shelf.patients, self.shelf.records)}
 
     def _world_of(self, found: Mapping[str, Any]) -> tuple[World, str, str]:
         about = found["about"]

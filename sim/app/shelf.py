@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from meshes._check import check_choice
 from meshes.model import Anatomy
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from sim.training.world import World
 
 MOST_WORLDS = 40
+PATIENTS = ("man", "woman")
 USUAL, USUAL_POSE = "gon-block-c2", "c2-oblique"
 
 
@@ -27,16 +29,23 @@ class Shelf:
         Of the scatterers.
     rendering : {'auto', 'local', 'server'}
         Who draws the 3-D view at first: the browser, the server, or whoever can do it better.
+    source : str, optional
+        An anatomy of `sim.load_anatomy` in place of the man and the woman.
     """
 
-    def __init__(self, records: Records, seed: int = 0, rendering: str = "server") -> None:
+    def __init__(self, records: Records, seed: int = 0, rendering: str = "server", source: str | None = None) -> None:
         self.records, self.seed, self.rendering = records, seed, rendering
+        self.patients = PATIENTS if source is None else (source,)
         self._anatomies: dict[str, Anatomy] = {}
         self._models: dict[str, SceneModel] = {}
         self._worlds: dict[tuple[str, str, str], World] = {}
 
+    def patient(self, asked: str) -> str:
+        """Return the patient that is asked for; the first if none is. Raises ValueError if there is no such one."""
+        return check_choice("patient", asked or self.patients[0], self.patients)
+
     def anatomy(self, patient: str) -> Anatomy:
-        """Return the anatomy of 'man' or 'woman'."""
+        """Return the anatomy of 'man', 'woman', or a name or path of `sim.load_anatomy`."""
         held: Anatomy = _held(self._anatomies, patient, lambda: anatomy_of(patient))
         return held
 
@@ -57,11 +66,12 @@ class Shelf:
         held: World = _held(self._worlds, key, lambda: world_for(procedure, side, self.anatomy(patient), self.seed))
         return held
 
-    def warm(self, procedure: str = USUAL, side: str = "right", patient: str = "man") -> None:
-        """Make what an attempt needs, so that its first picture comes at once."""
+    def warm(self, procedure: str = USUAL, side: str = "right", patient: str | None = None) -> None:
+        """Make what an attempt needs, so that its first picture comes at once; of the first patient if none is named."""
         from sim.app.pictures import scan_image
         from sim.training.trial import start
 
+        patient = patient or self.patients[0]
         self.model(patient)
         world = self.world(procedure, side, patient)
         pose = world.pose(world.procedure.pose or USUAL_POSE, "left" if side == "left" else "right")
@@ -69,11 +79,13 @@ class Shelf:
 
 
 def anatomy_of(patient: str) -> Anatomy:
-    """Return the anatomy of 'man', the shipped one, or 'woman'."""
+    """Return the anatomy of 'man', the shipped one, or 'woman', or that of a name or path of `sim.load_anatomy`."""
     from meshes.patient import Patient
     from sim.anatomies import load_anatomy
 
-    return load_anatomy("shipped" if patient == "man" else Patient(sex="female"))
+    if patient in PATIENTS:
+        return load_anatomy("shipped" if patient == "man" else Patient(sex="female"))
+    return load_anatomy(patient)
 
 
 def _held(shelf: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:

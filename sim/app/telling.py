@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim.compose import told_of
 from sim.training.state import TrialState
 
 if TYPE_CHECKING:
@@ -30,6 +32,11 @@ def procedures_told() -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (STANDING.index(row["status"]), not row["key"].startswith("gon-block"), row["title"]))
 
 
+def hello_told(patients: Sequence[str], records: Records) -> dict[str, Any]:
+    """Return what the first page needs: procedures, patients, attempts left open, attempts to look at."""
+    return {"procedures": procedures_told(), "patients": list(patients)} | attempts_told(records)
+
+
 def procedure_told(world: World, mode: str) -> dict[str, Any]:
     """Return what the page shows of a procedure from its beginning: steps, checklist, landmarks, product, needle, limits."""
     p, tool = world.procedure, world.tool
@@ -43,7 +50,7 @@ def procedure_told(world: World, mode: str) -> dict[str, Any]:
         "steps": [{"id": s.id, "text": s.text, "hint": s.hint if learn else ""} for s in p.steps],
         "checklist": [c.text for c in p.checklist], "landmarks": [{"name": t.name, "text": t.text} for t in p.landmarks],
         "sites": [{"id": t.id, "text": t.text} for t in world.targets] if len(world.targets) > 1 else [],
-        "frequency": [model.lowest_mhz, model.highest_mhz], "probe": model.label,
+        "frequency": [model.lowest_mhz, model.highest_mhz], "probe": model.label, "anatomy": told_of(world.anatomy, ""),
     }  # fmt: skip
 
 

@@ -88,7 +88,9 @@ def scenario_digest(scenario: Scenario) -> str:
 
 
 def _item(kind: str, someone: Someone, name: str, asked: Mapping[str, Any], scenario: Scenario | None, sheaf: str = "") -> Item:
-    whole = {"layout": LAYOUT, "kind": kind, "patient": asdict(someone), "asked": asked}
+    whole: dict[str, Any] = {"layout": LAYOUT, "kind": kind, "patient": asdict(someone), "asked": asked}
+    if not someone.anatomy:
+        del whole["patient"]["anatomy"]
     digest = blake2b(json.dumps(whole, sort_keys=True).encode(), digest_size=4).hexdigest()
     return Item(f"{someone.name}-{name}-{digest}", kind, someone, asked, sheaf or name, scenario)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 import meshes
+from meshes import library
 from meshes._check import unknown
 from meshes.model import Anatomy
 from meshes.patient import Patient, bent
@@ -27,15 +28,28 @@ class Someone:
         What `Patient` takes; empty is the shipped adult.
     sampled : mapping
         'seed' and 'index' of a person that was sampled, to draw the same one again with `meshes.population`.
+    anatomy : mapping
+        'name' and 'sha256' of a real anatomy, which is shown as it is; empty for the model and who is bent from it.
     """
 
     name: str
     measures: Mapping[str, Any] = field(default_factory=dict)
     sampled: Mapping[str, int] = field(default_factory=dict)
+    anatomy: Mapping[str, str] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """Return what JSON holds of the patient: name and measures always, the rest where there is any."""
+        return {k: v for k, v in asdict(self).items() if v or k in ("name", "measures")}
 
 
 def people(plan: Plan) -> Iterator[Someone]:
-    """Yield the patients of a plan: the shipped adult, those that are given, those that are sampled."""
+    """Yield the patients of a plan: the shipped adult, real ones, those that are given, those that are sampled.
+
+    Raises
+    ------
+    ValueError
+        If a real anatomy is not there.
+    """
     import numpy as np
 
     from meshes.population import sample_patient
@@ -43,6 +57,8 @@ def people(plan: Plan) -> Iterator[Someone]:
     asked = plan.patients
     if asked.shipped:
         yield Someone(SHIPPED)
+    for name in asked.anatomies:
+        yield Someone(name, anatomy={"name": name, "sha256": str(library.about(name)[library.SUM])})
     for person in asked.person:
         yield Someone(person.name, plain_patient(patient_from(person.measures)))
     seed = plan.seed if asked.seed is None else asked.seed
@@ -69,7 +85,9 @@ def plain_patient(patient: Patient) -> dict[str, Any]:
 
 
 def anatomy_of(someone: Someone) -> Anatomy:
-    """Return the anatomy of a patient. Raises ValueError if no person has these measures together."""
+    """Return the anatomy of a patient. Raises ValueError if no person has these measures together, or it is not there."""
+    if someone.anatomy:
+        return library.read(someone.anatomy["name"])
     shipped = meshes.load_anatomy()
     return shipped if not someone.measures else bent(shipped, patient_from(someone.measures))
 

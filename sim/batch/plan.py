@@ -16,6 +16,7 @@ from scenarios.model import Scenario
 from scenarios.schema import without_null
 from scenarios.selection import catalogue, select_one
 from scenarios.table_faults import faults_of
+from sim.anatomies import load_anatomy
 from sim.batch.people import patient_from
 from sim.batch.plan_model import Plan, ScanSettings, Ultrasound
 from sim.compose import chosen_views
@@ -96,9 +97,13 @@ def _faults(plan: Plan) -> Faults:
     """Yield what the types alone cannot see."""
     names = [person.name for person in plan.patients.person]
     for i, person in enumerate(plan.patients.person):
-        if names.index(person.name) < i or person.name == "shipped":
+        if names.index(person.name) < i or person.name in ("shipped", *plan.patients.anatomies):
             yield ("patients", "person", i, "name"), f"is {person.name!r}, which names another patient."
         yield from _tried(("patients", "person", i, "measures"), lambda p=person: patient_from(p.measures))
+    for i, name in enumerate(plan.patients.anatomies):
+        yield from _tried(("patients", "anatomies", i), lambda n=name: load_anatomy(n))
+        if plan.patients.anatomies.index(name) < i or name == "shipped":
+            yield ("patients", "anatomies", i), f"is {name!r}, which is among the patients already."
     for i, picture in enumerate(plan.picture):
         yield from _scene(plan, ("picture", i), picture.scenario, picture.views)
     blocks = [block.name or block.pose for block in plan.ultrasound]
@@ -106,7 +111,7 @@ def _faults(plan: Plan) -> Faults:
         if blocks.index(blocks[i]) < i:
             yield ("ultrasound", i), f"two blocks are called {blocks[i]!r}; give each a `name`."
         yield from _of_block(plan, block, ("ultrasound", i))
-    people = plan.patients.count + plan.patients.shipped + len(plan.patients.person)
+    people = plan.patients.count + plan.patients.shipped + len(plan.patients.person) + len(plan.patients.anatomies)
     items = people * sum(b.images * (2 if b.side == "both" else 1) for b in plan.ultrasound)
     if items > MOST_ITEMS:
         yield (), f"the plan asks for {items:,} images; at most {MOST_ITEMS:,} are made in one folder."

@@ -59,11 +59,12 @@ class Patients(Part):
     seed: Seed | None = Field(None, description="Of the people that are sampled; by default the plan's.")
     shipped: StrictBool = Field(False, description="Also the shipped adult.")
     person: tuple[Person, ...] = Field((), description="People whose measures are given.")
+    anatomies: tuple[Ident, ...] = Field((), description="Real anatomies, by their names in `inion atlas list`; as they are.")
 
     @model_validator(mode="after")
     def _some(self) -> Patients:
-        if not (self.count or self.shipped or self.person):
-            raise ValueError("there is no patient; give count, shipped = true, or [[patients.person]].")
+        if not (self.count or self.shipped or self.person or self.anatomies):
+            raise ValueError("there is no patient; give count, shipped = true, anatomies, or [[patients.person]].")
         return self
 
 

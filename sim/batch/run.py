@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,7 @@ def _head(plan: Plan, items: Sequence[Item]) -> dict[str, Any]:
         "layout": LAYOUT, "title": plan.title, "software": f"inion {program_version()}",
         "anatomy_sha256": digest(shipped_path()),
         "items_sha256": hashlib.sha256("\n".join(item.id for item in items).encode()).hexdigest(), "plan": plain(plan),
-        "patients": [{k: v for k, v in asdict(someone).items() if v or k != "sampled"} for someone in people(plan)],
+        "patients": [someone.plain() for someone in people(plan)],
     }  # fmt: skip
     if plan.ultrasound:
         from sim.batch.ultrasound import label_keys

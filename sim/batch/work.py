@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,10 +121,9 @@ def _tried(folder: Path, item: Item, write: Callable[[Path], Mapping[str, Any]],
 
 def _head(item: Item) -> dict[str, Any]:
     """What every `meta.json` begins with."""
-    someone = {k: v for k, v in asdict(item.someone).items() if v or k != "sampled"}
     return {
-        "layout": LAYOUT, "id": item.id, "kind": item.kind, "software": f"inion {program_version()}", "patient": someone,
-        "disclaimer": DISCLAIMER,
+        "layout": LAYOUT, "id": item.id, "kind": item.kind, "software": f"inion {program_version()}",
+        "patient": item.someone.plain(), "disclaimer": DISCLAIMER,
     }  # fmt: skip
 
 
@@ -155,7 +154,7 @@ def _scan(anatomy: Anatomy, item: Item, shot: Any, folder: Path) -> dict[str, An
 
 def _anatomy(someone: Someone) -> Anatomy:
     """The anatomy of a patient; the last one is kept, for a patient's items may come in several tasks."""
-    key = repr(sorted(someone.measures.items()))
+    key = repr((sorted(someone.measures.items()), sorted(someone.anatomy.items())))
     if key not in _held:
         _held.clear()
         _held[key] = anatomy_of(someone)

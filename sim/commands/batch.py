@@ -6,9 +6,14 @@ import argparse
 import json
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sim.commands.anatomy_option import named_anatomy
 from sim.commands.faults import BadInput, cannot
 from sim.commands.render import writable
+
+if TYPE_CHECKING:
+    from sim.batch.plan_model import Plan
 
 MOST_WORKERS = 256
 
@@ -21,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--workers is {args.workers}; it must be from 0 to {MOST_WORKERS}.")
     if args.limit is not None and args.limit < 1:
         raise BadInput(f"--limit is {args.limit}; it must be 1 or more.")
-    plan = load_plan(args.plan)
+    plan = _of_anatomy(load_plan(args.plan), getattr(args, "anatomy", None))
     if args.check:
         from sim.batch.items import items_of
 
@@ -30,6 +35,20 @@ def run(args: argparse.Namespace) -> int:
         args.tell(f"Nothing is wrong. Items: {sum(kinds.values())} ({told}).")
         return 0
     return _make(args, plan, writable(args.out))
+
+
+def _of_anatomy(plan: Plan, name: str | None) -> Plan:
+    """The plan, of one anatomy in place of its patients if one is named."""
+    if name is None:
+        return plan
+    from meshes import library
+    from sim.batch.plan_model import Patients
+
+    named_anatomy(name)
+    if name != library.SHIPPED and name not in library.names():
+        raise BadInput(f"--anatomy is {name!r}, a file; a batch takes 'shipped' or a name of `inion atlas list`.")
+    only = Patients(shipped=True) if name == library.SHIPPED else Patients(anatomies=(name,))
+    return plan.model_copy(update={"patients": only})
 
 
 def _make(args: argparse.Namespace, plan: object, folder: Path) -> int:

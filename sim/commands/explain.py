@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenarios.loader import load_scenario
+from sim.commands.anatomy_option import with_anatomy
 from sim.commands.faults import BadInput, cannot
 from sim.commands.render import writable
 
@@ -75,6 +76,7 @@ def _chosen(args: argparse.Namespace, scenario: Scenario) -> tuple[Scenario, Ana
         scenario = with_side(scenario, args.side)
     except ValueError as error:
         raise error if hasattr(error, "lines") else BadInput(f"--{error}") from error
+    scenario = with_anatomy(args, scenario)
     anatomy = anatomy_for(scenario)
     ids = [name.strip() for text in args.sites for name in text.split(",") if name.strip()]
     try:

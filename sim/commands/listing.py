@@ -5,16 +5,29 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from sim.commands.anatomy_option import named_anatomy
 from sim.commands.faults import BadInput
+
+if TYPE_CHECKING:
+    from meshes.model import Anatomy
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the names that can be used, with what they mean."""
     if args.records is not None and args.what not in RECORDED:
         raise BadInput("--records belongs to attempts and trainees.")
+    if args.anatomy is not None and args.what != "structures":
+        raise BadInput("--anatomy belongs to structures; leave it out, or ask for `inion list structures`.")
+    if args.anatomy is not None:
+        return _print(_structures_of(named_anatomy(args.anatomy)), as_json=args.json)
     rows = RECORDED[args.what](args.records) if args.what in RECORDED else TABLES[args.what]()
-    if args.json:
+    return _print(rows, as_json=args.json)
+
+
+def _print(rows: Mapping[str, str], *, as_json: bool) -> int:
+    if as_json:
         print(json.dumps(rows, indent=2))
         return 0
     width = max((len(name) for name in rows), default=0)
@@ -34,6 +47,18 @@ def _structures() -> Mapping[str, str]:
     from scenarios.selection import catalogue
 
     return {key: terms()[split_key(key)[0]].latin for key in catalogue()}
+
+
+def _structures_of(anatomy: Anatomy) -> Mapping[str, str]:
+    """Every structure of an anatomy; of a real person's, whether its place is known or estimated."""
+    from sim.anatomies import is_real
+
+    carried, real = set(anatomy.meta.get("estimated", ())), is_real(anatomy)
+    out = {}
+    for key, s in anatomy.structures.items():
+        whence = ("; place estimated" if key in carried else "; from the scan or atlas") if real else ""
+        out[key] = f"{s.ta2}{whence}"
+    return out
 
 
 def _groups() -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scenarios.faults import Origin, ScenarioError
 from scenarios.loader import load_scenario
 from scenarios.model import Scenario
+from sim.commands.anatomy_option import with_anatomy
 from sim.commands.faults import BadInput, cannot
 from sim.commands.render import made_folder
 from sim.commands.sizes import parse_size
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     """Make one film; nothing is written unless it is made whole."""
-    scenario, out = load_scenario(args.scenario), Path(args.out)
+    scenario, out = with_anatomy(args, load_scenario(args.scenario)), Path(args.out)
     captions = out.with_suffix(".vtt") if args.captions_file and out.name else None
     if out.suffix.lower() not in SUFFIXES:
         raise BadInput(f"-o is {args.out!r}; its ending must be one of {', '.join(SUFFIXES)}.")

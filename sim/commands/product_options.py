@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
+from sim.commands.anatomy_option import anatomy_option
 from sim.commands.training_options import seed
 
 STYLES = ("atlas", "patient", "dark", "print", "distinct")
@@ -27,6 +28,7 @@ def render_options(parser: ArgumentParser) -> None:
     add("--style", choices=STYLES, help="in place of the scenario's")
     add("--seed", type=seed, metavar="N", help="of all that is random, in place of the scenario's")
     add("--check", action="store_true", help="only check the scenarios, write nothing")
+    anatomy_option(parser)
 
 
 def movie_options(parser: ArgumentParser) -> None:
@@ -43,6 +45,7 @@ def movie_options(parser: ArgumentParser) -> None:
     add("--captions-file", action="store_true", help="also write the captions beside the film, as .vtt")
     add("--style", choices=STYLES, help="in place of the scenario's")
     add("--seed", type=seed, metavar="N", help="of all that is random, in place of the scenario's")
+    anatomy_option(parser)
 
 
 def explain_options(parser: ArgumentParser) -> None:
@@ -55,6 +58,7 @@ def explain_options(parser: ArgumentParser) -> None:
     add("--side", choices=["left", "right"], help="the patient's, in place of the scenario's")
     add("--sites", action="append", default=[], metavar="ID,ID,...", help="only these sites of the procedure")
     add("--paper", choices=PAPERS, help="of the handout (default: a4)")
+    anatomy_option(parser)
 
 
 def batch_options(parser: ArgumentParser) -> None:
@@ -66,6 +70,7 @@ def batch_options(parser: ArgumentParser) -> None:
     add("--scheduler", metavar="ADDRESS", help="of an existing Dask cluster, in place of workers here")
     add("--limit", type=int, metavar="N", help="only the first N items")
     add("--check", action="store_true", help="only check the plan, make nothing")
+    anatomy_option(parser, "the plan's patients")
 
 
 def export_options(parser: ArgumentParser) -> None:

@@ -17,6 +17,7 @@ from scenarios.basics import CameraName
 from scenarios.faults import ScenarioError
 from scenarios.loader import list_scenarios, load_scenario
 from scenarios.model import Scenario
+from sim.commands.anatomy_option import with_anatomy
 from sim.commands.faults import BadInput, cannot
 from sim.commands.sizes import parse_size
 from sim.compose import chosen_views
@@ -59,7 +60,7 @@ def _chosen(args: argparse.Namespace, has: Callable[[Scenario], bool], lack: str
     for scenario in found:
         if not every and not has(scenario):
             raise BadInput(f"{scenario.origin.file}: {lack}")
-    return [scenario for scenario in found if has(scenario)]
+    return [with_anatomy(args, scenario) for scenario in found if has(scenario)]
 
 
 def _check_names(names: Sequence[str], ending: str) -> None:

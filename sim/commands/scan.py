@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.commands.anatomy_option import named_anatomy
 from sim.commands.faults import BadInput, cannot
 from sim.commands.render import writable
 
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
 
 FILMS = (".mp4", ".webm", ".gif")
 STILLS = (".png",)
+LETTERS = 0.0125  # of the line below the screen, share of its width
 SETTINGS = ("probe", "depth_mm", "frequency_mhz", "focus_mm", "gain_db", "dynamic_range_db", "lines", "samples", "planes", "seed")
 
 
 def run(args: argparse.Namespace) -> int:
     """Scan, and write what is asked for; nothing is written before the request is found sound."""
-    from sim.anatomies import load_anatomy
-
     out = Path(args.out)
     if out.suffix.lower() not in (*STILLS, *FILMS):
         raise BadInput(f"-o is {args.out!r}; its ending must be one of {', '.join((*STILLS, *FILMS))}.")
@@ -38,13 +38,11 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--width is {args.width}; it must be from 320 to 3840 pixels.")
     try:
         scan, sweep = _request(args), _sweep(args.sweep)
-        anatomy = load_anatomy(args.anatomy)
-    except OSError as error:
-        raise cannot("be read", args.anatomy, error) from error
     except ValueError as error:
         raise BadInput(str(error)) from error
     if sweep is not None and out.suffix.lower() in STILLS:
         raise BadInput(f"--sweep makes a clip; let -o end in one of {', '.join(FILMS)}.")
+    anatomy = named_anatomy(args.anatomy)
     writable(str(out.parent))
     try:
         return _film(args, anatomy, scan, sweep, out) if out.suffix.lower() in FILMS else _still(args, anatomy, scan, out)
@@ -109,13 +107,15 @@ def _scanner(args: argparse.Namespace, anatomy: Anatomy, scan: Scan) -> Scanner:
 def _still(args: argparse.Namespace, anatomy: Anatomy, scan: Scan, out: Path) -> int:
     from PIL import Image
 
+    from sim.compose import told_of
     from sim.scans import frame
     from sim.stills import save_png
 
     image, pose = frame(_scanner(args, anatomy, scan), anatomy, scan)
-    picture = Image.fromarray(image.pixels) if args.raw else Image.fromarray(_screen(args, image))
+    whose = told_of(anatomy, "")
+    picture = Image.fromarray(image.pixels) if args.raw else Image.fromarray(_screen(args, image, whose))
     try:
-        save_png(picture, out, _told(args, image, pose))
+        save_png(picture, out, {**_told(args, image, pose), **({"Anatomy": f"{anatomy.name}: {whose}"} if whose else {})})
     except OSError as error:
         raise cannot("be written", out, error) from error
     _answer(args, out, image, pose, 1)
@@ -123,12 +123,14 @@ def _still(args: argparse.Namespace, anatomy: Anatomy, scan: Scan, out: Path) ->
 
 
 def _film(args: argparse.Namespace, anatomy: Anatomy, scan: Scan, sweep: Sweep | None, out: Path) -> int:
+    from sim.compose import told_of
     from sim.film_files import write_film
     from sim.progress import progress
     from sim.scans import clip
 
     if not 1 <= args.fps <= 60:
         raise ValueError(f"--fps is {args.fps:g}; it must be from 1 to 60.")
+    whose = told_of(anatomy, "")
     last: list[tuple[BModeImage, ProbePose]] = []
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
@@ -136,9 +138,9 @@ def _film(args: argparse.Namespace, anatomy: Anatomy, scan: Scan, sweep: Sweep |
             for i, (image, pose) in enumerate(clip(_scanner(args, anatomy, scan), anatomy, scan, sweep, args.frames, args.fps)):
                 step(f"frame {i + 1}")
                 last[:] = [(image, pose)]
-                yield np.repeat(image.pixels[..., None], 3, axis=2) if args.raw else _screen(args, image)
+                yield np.repeat(image.pixels[..., None], 3, axis=2) if args.raw else _screen(args, image, whose)
 
-    told = {"pose": args.pose, "side": args.side, "software": "inion"}
+    told = {"pose": args.pose, "side": args.side, "software": "inion"} | ({"comment": whose} if whose else {})
     try:
         write_film(pictures(), out, args.fps, metadata=told)
     except OSError as error:
@@ -147,11 +149,14 @@ def _film(args: argparse.Namespace, anatomy: Anatomy, scan: Scan, sweep: Sweep |
     return 0
 
 
-def _screen(args: argparse.Namespace, image: BModeImage) -> NDArray[np.uint8]:
+def _screen(args: argparse.Namespace, image: BModeImage, whose: str = "") -> NDArray[np.uint8]:
+    """The scanner's screen, and below it whose anatomy it shows, if that is a real person's."""
+    from sim.credit_strip import DARK, strip
     from sim.scans import ends_of
     from sim.ultrasound.screen import screen
 
-    return np.asarray(screen(image, overlay=args.overlay, width_px=args.width, ends=ends_of(image)))
+    shown = np.asarray(screen(image, overlay=args.overlay, width_px=args.width, ends=ends_of(image)))
+    return np.vstack([shown, strip(whose, shown.shape[1], max(11, round(shown.shape[1] * LETTERS)), DARK)]) if whose else shown
 
 
 def _told(args: argparse.Namespace, image: BModeImage, pose: ProbePose) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ import os
 import sys
 import webbrowser
 
+from sim.commands.anatomy_option import named_anatomy
 from sim.commands.faults import BadInput
 from sim.commands.held_records import opened
 
@@ -25,12 +26,14 @@ def run(args: argparse.Namespace) -> int:
         token = check_host(args.host, args.token, args.beyond_loopback)
     except ValueError as error:
         raise BadInput(str(error)) from error
+    if args.anatomy is not None:
+        named_anatomy(args.anatomy)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to the browser
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="inion serve: %(message)s")
     records = opened(args.records)
     if not os.access(records.path, os.W_OK):
         raise BadInput(f"{records.path} cannot be written; attempts could not be kept. Choose another file with --records.")
-    hub = Hub(Shelf(records, args.seed or 0, args.rendering), token)
+    hub = Hub(Shelf(records, args.seed or 0, args.rendering, args.anatomy), token)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(hub, args))
     records.close()

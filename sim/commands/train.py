@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.commands.anatomy_option import named_anatomy
 from sim.commands.faults import BadInput, cannot
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def _check(args: argparse.Namespace) -> None:
     recording = args.export or args.erase is not None
     if recording and (args.script or args.procedure):
         raise BadInput("--export and --erase are about records; leave out the procedure and --script.")
+    if args.anatomy is not None and (recording or args.patient is not None):
+        raise BadInput(f"--anatomy does not go with {'records' if recording else '--patient'}; leave one of them out.")
     if args.out and not args.export:
         raise BadInput("-o goes with --export.")
     if args.debrief and not args.debrief.lower().endswith((".html", ".htm")):
@@ -59,6 +62,8 @@ def _script(args: argparse.Namespace) -> int:
     from sim.training.trial import replay
     from sim.training.world import world_for
 
+    if args.anatomy is not None:
+        named_anatomy(args.anatomy)
     try:
         moves = load_moves(args.script)
         name = args.procedure or moves.procedure
@@ -66,7 +71,7 @@ def _script(args: argparse.Namespace) -> int:
             raise BadInput(f"{args.script} names no procedure; name one of `inion list procedures`.")
         if args.procedure and moves.procedure and procedure_of(args.procedure) != procedure_of(moves.procedure):
             raise BadInput(f"{args.script} is of {moves.procedure}, not of {args.procedure}.")
-        patient = args.patient or moves.patient
+        patient = args.anatomy or args.patient or moves.patient
         world = world_for(procedure_of(name), args.side or moves.side or default_side(name), anatomy_of(patient), args.seed or 0)
     except OSError as error:
         raise cannot("be read", args.script, error) from error
@@ -119,9 +124,13 @@ def _write_debrief(path: str, world: World, log: TrialLog, result: Mapping[str, 
 
 
 def _print(world: World, log: TrialLog, result: Mapping[str, Any]) -> None:
+    from sim.compose import told_of
     from sim.training.trial_events import event_kinds
 
     print(f"{world.procedure.title}, patient's {world.side}: {log.seconds:.0f} s, {len(log.actions)} moves")
+    whose = told_of(world.anatomy, "")
+    if whose:
+        print(f"On {world.anatomy.name}: {whose}.")
     for event in log.events:
         severity = event_kinds()[event.kind].severity
         if event.text and severity != "info":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
 
+from sim.commands.anatomy_option import anatomy_option
+
 KINDS = ("csv", "events", "json", "xapi")
 
 
@@ -20,6 +22,7 @@ def serve_options(parser: ArgumentParser) -> None:
         help="who draws the 3-D view: the browser (local), the server, or the browser where it can do it fast (default: auto)",
     )  # fmt: skip
     add("--seed", type=seed, default=0, metavar="N", help="of the speckle")
+    anatomy_option(parser, "the man and the woman that can be chosen")
     _records(parser)
 
 
@@ -36,13 +39,15 @@ def train_options(parser: ArgumentParser) -> None:
     add("--export", choices=KINDS, help="write out what is on record")
     add("-o", "--out", metavar="FILE", help="with --export: file to write; by default it is printed")
     add("--erase", metavar="NAME", help="erase a trainee with all attempts")
+    anatomy_option(parser, "--patient")
     _records(parser)
 
 
 def view_options(parser: ArgumentParser) -> None:
     """Add the options of `inion view`."""
     add = parser.add_argument
-    add("--patient", choices=["man", "woman"], default="man", help="(default: man)")
+    add("--patient", choices=["man", "woman"], help="(default: man)")
+    anatomy_option(parser, "--patient")
     add("--show", choices=["skin", "glass", "muscles", "nerves"], default="glass", help="what is shown first (default: glass)")
     add("--shot", metavar="FILE", help="write one picture of the window (.png) and close it")
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sim.commands.faults import BadInput, cannot
+from sim.commands.anatomy_option import named_anatomy
+from sim.commands.faults import BadInput
 from sim.commands.physics import physics
 from sim.commands.population import population
 from sim.commands.reference import compare
@@ -23,17 +24,15 @@ WORDS = {"male": "man", "female": "woman"}
 def run(args: argparse.Namespace) -> int:
     """Print one row for each figure, man and woman; exit status 1 if one lies outside its window."""
     from scenarios.validate import validate
-    from sim.anatomies import both_sexes, load_anatomy
+    from sim.anatomies import both_sexes, is_real
     from sim.sonoanatomy import sonoanatomy
 
-    if not args.model.strip():
-        raise BadInput("--model is empty; give the file of a model, or leave it out.")
-    try:
-        anatomy = load_anatomy(args.model)
-    except OSError as error:
-        raise cannot("be read", args.model, error) from error
-    except ValueError as error:
-        raise BadInput(f"--model: {error}") from error
+    if args.model is not None and args.anatomy is not None:
+        raise BadInput("--model and --anatomy are the same; give one of them.")
+    anatomy = named_anatomy(args.model, "--model") if args.model is not None else named_anatomy(args.anatomy or "shipped")
+    for option, value in (("--reference", args.reference), ("--population", args.population)):
+        if value is not None and is_real(anatomy):
+            raise BadInput(f"{option} bends the model to other people; {anatomy.name!r} is a real person, and is not bent.")
     if args.reference is not None:
         return compare(args, anatomy)
     if args.population is not None:
@@ -52,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
         pairs = list(zip(*people, strict=True))
         for line in table([pair for pair in pairs if not args.failed or not all(row.inside for row in pair)]):
             print(line)
-        print("\nWhat the ultrasound image shows of the default patient, measured on its own labels:")
+        whose = anatomy.name if is_real(anatomy) else "the default patient"
+        print(f"\nWhat the ultrasound image shows of {whose}, measured on its own labels:")
         for line in table([(row,) for row in shown if not args.failed or not row.inside]):
             print(line)
         print(f"{len(rows)} rows, {len(rows) - len(outside)} inside, {len(outside)} outside.")

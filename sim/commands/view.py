@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.commands import held_records
+from sim.commands.anatomy_option import named_anatomy
 from sim.commands.faults import BadInput, cannot
 
 if TYPE_CHECKING:
@@ -16,22 +17,28 @@ if TYPE_CHECKING:
     from sim.app.window.trainer import Trainer
 
 USUAL = "gon-block-c2"
+MOST_NAME = 41
 PEOPLE = {"man": "Head and neck of a man", "woman": "Head and neck of a woman"}
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the 3-D view until its window is closed, or write one picture of it."""
     from sim.app.scene.live import SceneModel
-    from sim.app.shelf import anatomy_of
+    from sim.app.shelf import PATIENTS, anatomy_of
     from sim.app.window.screen import run as run_window
     from sim.app.window.view import SIZE, Viewer
     from sim.canvas import hushed
+    from sim.compose import told_of
 
     if args.shot and not args.shot.lower().endswith(".png"):
         raise BadInput(f"--shot is {args.shot!r}; name a file that ends in .png.")
+    if args.anatomy is not None and args.patient is not None:
+        raise BadInput("--anatomy takes the place of --patient; leave one of them out.")
+    anatomy = anatomy_of(args.patient or PATIENTS[0]) if args.anatomy is None else named_anatomy(args.anatomy)
     screen = None if args.shot else opened("Inion", SIZE)
+    title = PEOPLE[args.patient or PATIENTS[0]] if args.anatomy is None else f"Head and neck: {anatomy.name[:MOST_NAME]}"
     with hushed():
-        viewer = Viewer(SceneModel(anatomy_of(args.patient)), args.show, PEOPLE[args.patient])
+        viewer = Viewer(SceneModel(anatomy), args.show, title, foot=told_of(anatomy, ""))
     try:
         if screen is None:
             _write(args.shot, viewer.frame(fine=True))
@@ -56,12 +63,15 @@ def window(args: argparse.Namespace) -> int:
         procedure = load_procedure(args.procedure or USUAL)
     except ValueError as error:
         raise BadInput(str(error)) from error
+    if args.anatomy is not None:
+        named_anatomy(args.anatomy)
     side = args.side or ("both" if procedure.sides == "both" else "right")
     screen = opened(f"Inion: {procedure.title}", SIZE)
     records = held_records.opened(args.records)
     path = Path(args.debrief) if args.debrief else None
     mode = "exam" if args.exam else "learn"
-    trainer = Trainer(Talk(Shelf(records, args.seed or 0), procedure, side, args.patient or "man", mode, path))
+    shelf = Shelf(records, args.seed or 0, source=args.anatomy)
+    trainer = Trainer(Talk(shelf, procedure, side, args.patient or shelf.patients[0], mode, path))
     try:
         run_window(trainer, screen)
     except ValueError as error:

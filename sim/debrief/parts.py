@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from meshes.references import reference, short_citations
+from sim.compose import told_of
 from sim.debrief.html import NOTHING, Html, esc, facts, joined, paragraph, section, tag
 from sim.debrief.timeline import clock
 from sim.tables import table
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 NEXT = "Next time: "
 MODES: Mapping[str, str] = {"learn": "learning, with hints", "exam": "examination"}
+MODELS = ("man", "woman")
 SIGN = "✖"
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
@@ -38,8 +40,13 @@ def heading(world: World, log: TrialLog) -> Html:
         rows["Begun"] = when(str(about["started"]))
     rows["Time taken"] = f"{clock(log.seconds)} min"
     rows["Help"] = "none" if not helped else f"the instructor laid the probe {helped} time{'s' if helped > 1 else ''}"
-    patient = about.get("patient")
-    rows["Patient"] = "own measures" if isinstance(patient, Mapping) else f"model of a {patient}" if patient else "shipped model"
+    patient, whose = about.get("patient"), told_of(world.anatomy, "")
+    if whose:
+        rows["Patient"] = f"{world.anatomy.name}; {whose}"
+    elif isinstance(patient, Mapping):
+        rows["Patient"] = "own measures"
+    else:
+        rows["Patient"] = f"model of a {patient}" if patient in MODELS else "shipped model"
     if about.get("version"):
         rows["Inion"] = f"version {about['version']}"
     lead = "Debrief of an attempt in the simulator"

@@ -16,7 +16,7 @@ from scenarios.sites import Ground as Skin
 from sim.debrief.html import Html, esc, joined, tag
 from sim.explain.page_articles import Told, tongue_block
 from sim.explain.page_frame import frame
-from sim.explain.page_parts import Tongue, citation, evidence_key, source_rows
+from sim.explain.page_parts import Tongue, citation, evidence_key, source_rows, texts_of
 from sim.explain.page_pictures import SHARPER, Shot, shot_figure, store, words_seen
 from sim.explain.page_plan import PageStep, plan
 from sim.explain.page_scan import Scan, scan_figure, scan_of, shots_with
@@ -98,7 +98,7 @@ def explain_page(
     """
     from scenarios.explain_texts import load_texts
 
-    texts = [load_texts(language) for language in dict.fromkeys(languages)]
+    texts = [texts_of(load_texts(language), anatomy) for language in dict.fromkeys(languages)]
     if not texts:
         raise ValueError("no language is given; name at least one.")
     made = _made(scenario, anatomy, texts[0], sharper, tell)

@@ -255,6 +255,8 @@ def _more(told: Told, step: PageStep) -> list[Html]:
     rows = [tag("li", tag("p", esc(citation(key)), lang="en"), *_found(told, number)) for number, key in numbered]
     taught = joined(_statement(told, c) for c in told.claims.values() if not c.sources)
     legal = [tag("p", esc(told.ui(key))) for key in ("not_medical_device", "model_note", "kept_here")]
+    if told.tongue.texts.ui.get("whose"):
+        legal.append(tag("p", esc(told.ui("whose"))))
     attribution = tag("p", esc(told.credit), lang="en")
     return [
         passages(told.tongue, told.tongue.texts.questions),

@@ -126,7 +126,8 @@ def _stage(tongue: Tongue) -> Html:
         button(tongue, "things", "what_is_this"),
     ]
     bar = tag("div", *turns, class_="turn", role="group", aria_label=tongue.ui("view"), data_label="view")
-    return tag("section", view, bar, class_="stage", aria_label=tongue.ui("picture"), data_label="picture")
+    whose = [word(tongue, "whose", "p", class_="whose")] if tongue.texts.ui.get("whose") else []
+    return tag("section", view, bar, *whose, class_="stage", aria_label=tongue.ui("picture"), data_label="picture")
 
 
 def _steps(tongue: Tongue, steps: int) -> Html:

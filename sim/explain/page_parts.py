@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meshes.references import reference, short_citation
 from sim.debrief.html import NOTHING, Html, esc, joined, n, svg, tag
 
 if TYPE_CHECKING:
+    from meshes.model import Anatomy
     from scenarios.explain_texts import ClockText, Dots, Passage, RiskText, Texts
 
 DOT, DOTS_IN_ROW, RADIUS = 10.0, 10, 0.36
@@ -42,6 +43,16 @@ class Tongue:
         """Return the plain name of a structure without a side; empty where the language has none."""
         row = self.texts.structures.get(base)
         return "" if row is None else row.name
+
+
+def texts_of(texts: Texts, anatomy: Anatomy) -> Texts:
+    """Return the texts with the word 'whose': of a real person's anatomy how sure its nerves are and whose it is, else ''."""
+    meta, said = anatomy.meta, list[str]()
+    if meta.get("tre_mm") is not None:
+        said.append(texts.ui["nerves_estimated"].format(mm=round(float(meta["tre_mm"]))))
+    if meta.get("credit"):
+        said.append(texts.ui["anatomy_from"].format(credit=str(meta["credit"]).strip().rstrip(".")))
+    return replace(texts, ui={**texts.ui, "whose": " ".join(said)})
 
 
 def source_rows(claims: Iterable[tuple[str, Sequence[str]]]) -> tuple[dict[str, tuple[int, ...]], list[str]]:

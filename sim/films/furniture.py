@@ -124,7 +124,9 @@ def _small(picture: Picture, size: int, room: int) -> str:
     """The disclaimer, with sources and evidence as far as they fit."""
     sources = f"Sources: {'; '.join(picture.sources)}." if picture.sources else ""
     evidence = f"Evidence: {picture.evidence.strip().rstrip('.')}." if picture.evidence else ""
-    for parts in ((sources, evidence, DISCLAIMER), (sources, DISCLAIMER), (DISCLAIMER,), ("Not medical advice.",)):
+    whose = f"{picture.whose[:1].upper()}{picture.whose[1:]}." if picture.whose else ""
+    shorter = ((sources, whose, DISCLAIMER), (whose, DISCLAIMER), (whose, "Not medical advice."), (whose,))
+    for parts in ((sources, evidence, DISCLAIMER), *shorter):
         text = " ".join(p for p in parts if p)
         if text_width(text, size) <= room:
             return text

@@ -4,6 +4,7 @@ import { page, ask, act, draw, drawnBy } from './page.js';
 import { hands, help, pointers, knobs } from './hands.js';
 
 const GUIDANCE = { ultrasound: 'By ultrasound', landmark: 'By landmarks' };
+const PATIENTS = { man: 'Man', woman: 'Woman' };
 const LAYERS = [['skin', 'Skin only'], ['glass', 'See through'], ['muscles', 'Muscles'], ['nerves', 'Nerves, vessels, bones']];
 const VIEWS = [['posterior', 'Behind'], ['posterior-oblique-right', 'Behind, right'], ['posterior-oblique-left', 'Behind, left'], ['right', 'Right'], ['left', 'Left'], ['anterior', 'Front'], ['superior', 'Above']];
 
@@ -20,7 +21,7 @@ export function home() {
     el('div', { class: 'two' }, el('div', {}, el('h2', {}, '1. What do you want to practise?'), el('p', {}), ...lists),
       el('div', {}, el('h2', {}, '2. How?'),
         el('fieldset', {}, el('legend', {}, 'Side of the patient'), el('div', { class: 'row' }, choice('side', 'right', 'Right', null, true), choice('side', 'left', 'Left'))),
-        el('fieldset', {}, el('legend', {}, 'Patient'), el('div', { class: 'row' }, choice('patient', 'man', 'Man', null, true), choice('patient', 'woman', 'Woman'))),
+        el('fieldset', {}, el('legend', {}, 'Patient'), el('div', { class: 'row' }, (hello.patients || ['man', 'woman']).map((p, i) => choice('patient', p, PATIENTS[p] || p, null, i === 0)))),
         el('fieldset', {}, el('legend', {}, 'Mode'), choice('mode', 'learn', 'Learn', 'Look inside, read hints, be shown the probe’s place.', true), choice('mode', 'exam', 'Examination', 'Skin and ultrasound only, as at the bedside.')),
         el('fieldset', {}, el('legend', {}, 'Your name (may stay empty)'), el('input', { type: 'text', name: 'trainee', maxLength: 80, autocomplete: 'off', 'aria-label': 'Your name, may stay empty' }),
           el('p', { class: 'quiet' }, 'Kept on this machine only; it can be erased at any time.')),
@@ -45,7 +46,8 @@ const sideBadge = (side) => el('span', { class: 'badge side' }, side === 'both' 
 function top(...more) {
   const p = page.procedure;
   return el('header', { class: 'top' }, el('h1', { style: 'font-size:18px' }, p.title), sideBadge(p.side),
-    p.status === 'investigational' && el('span', { class: 'badge investigational', title: p.status_text }, 'investigational, not FDA-approved'), el('span', { class: 'grow' }), ...more);
+    p.status === 'investigational' && el('span', { class: 'badge investigational', title: p.status_text }, 'investigational, not FDA-approved'), el('span', { class: 'grow' }), ...more,
+    p.anatomy && el('p', { class: 'quiet whose' }, p.anatomy));
 }
 
 function steps() {

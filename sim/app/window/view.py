@@ -14,6 +14,7 @@ from sim.app.window.hands import ARROWS, LAYERS, VIEWS
 from sim.app.window.panel import LAYER_NAMES, VIEW_NAMES
 from sim.app.window.pointer import TURN, ZOOM
 from sim.app.window.screen import Input
+from sim.credit_strip import strip
 from sim.page import Box
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 SIZE = (1240, 820)
+FOOT_PX = 13
 BAR_PX, LEAST_PX, MOST_PX = 44, 200, 4096
 STILL_S = 0.35  # a picture that has stood so long is drawn finely
 KEYS = {"v": "view", "l": "layer", "+": "nearer", "=": "nearer", "-": "farther", "escape": "close"}
@@ -40,12 +42,16 @@ class Viewer:
         Of the patient.
     clock : callable
         Seconds; monotonic.
+    foot : str
+        Line below the picture: whose anatomy it is; none if empty.
     """
 
-    def __init__(self, model: SceneModel, layer: str, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, model: SceneModel, layer: str, title: str, clock: Callable[[], float] = time.monotonic, foot: str = ""
+    ) -> None:
         from sim.app.scene.live import Scene
 
-        self.layer, self.title, self.clock = layer, title, clock
+        self.layer, self.title, self.clock, self.foot = layer, title, clock, foot
         self._view, self._closed, self._changed, self._fine = 0, False, True, False
         self._moved = False  # by hand; until then the view fits the window
         self._size, self._scale, self._since = SIZE, 1.0, clock()
@@ -101,16 +107,19 @@ class Viewer:
         self._changed, self._fine = False, fine
         picture = self._scene.image(fine=fine)
         out = np.empty((self._size[1], self._size[0], 3), dtype=np.uint8)
-        bar = self._drawn_bar()
-        top = self._size[1] - picture.shape[0]
+        bar, foot = self._drawn_bar(), self._drawn_foot()
+        top = self._size[1] - picture.shape[0] - len(foot)
         out[:] = picture[-1, 0]  # the paper, should the window be less than a picture can be
         out[: min(bar.shape[0], len(out))] = bar[: len(out)]
-        out[max(top, 0) :] = picture[-len(out) :, : self._size[0]]
+        room = out[max(top, 0) : len(out) - len(foot)] if len(foot) < len(out) else out
+        room[:] = picture[-len(room) :, : self._size[0]]
+        if len(foot) < len(out):
+            out[len(out) - len(foot) :] = foot
         return out
 
     def _room(self) -> tuple[int, int]:
         """Size of the 3-D view's picture."""
-        high = self._size[1] - round(BAR_PX * self._scale)
+        high = self._size[1] - round(BAR_PX * self._scale) - len(self._drawn_foot())
         return min(MOST_PX, max(LEAST_PX, self._size[0])), min(MOST_PX, max(LEAST_PX, high))
 
     def _touch(self) -> None:
@@ -153,6 +162,10 @@ class Viewer:
         else:
             self._scene.pan(what.x - x, y - what.y)
         self._touch()
+
+    def _drawn_foot(self) -> Pixels:
+        """Whose anatomy it is, in as many lines as the width asks for."""
+        return strip(self.foot, self._size[0], round(FOOT_PX * self._scale))
 
     def _drawn_bar(self) -> Pixels:
         """Title, buttons of layers and view."""
