@@ -31,6 +31,7 @@ from meshes.terms import split_key, terms
 Array = NDArray[np.float64]
 SIDES = ("right", "left")
 EARS = ("auricle_right", "auricle_left")
+STAY = Similarity(np.eye(3), 1.0, np.zeros(3))
 
 
 def real_anatomy(
@@ -38,6 +39,8 @@ def real_anatomy(
     parts: Mapping[str, SurfaceMesh],
     landmarks: Mapping[str, ArrayLike | Found] | None = None,
     meta: Mapping[str, Any] | None = None,
+    *,
+    again: Mapping[str, Any] | None = None,
 ) -> Anatomy:
     """Return a real person's anatomy in Inion's frame.
 
@@ -53,6 +56,9 @@ def real_anatomy(
         as it is, and what the frame needs and is not given is found.
     meta : mapping, optional
         Credit, licence, source; kept, and shown wherever the anatomy is drawn.
+    again : mapping, optional
+        `meta` of the anatomy that is made anew, whose own parts these are: its frame, the end where they were cut, and what was
+        left out of them stay as they are.
 
     Returns
     -------
@@ -71,14 +77,15 @@ def real_anatomy(
     _check(parts)
     model = load_anatomy()
     known, sure, how = _landmarks(parts, landmarks)
-    frame = frankfort(known)
+    frame = STAY if again else frankfort(known)
     _check_frame(frame)
     known = {n: frame.apply(p[None])[0] for n, p in known.items()}
     real = {key: _moved(mesh, frame) for key, mesh in parts.items() if split_key(key)[0] in terms()}
-    unused = implausible(real, known)
-    real = {k: m for k, m in real.items() if k not in unused}
+    unused = dict((again or {}).get("not_used", {})) | implausible(real, known)
+    real, ends = {k: m for k, m in real.items() if k not in unused}, list((again or {}).get("cut", ()))
     end = lower_end(model, known)
-    real, ends = cut(real, end) if "skin" not in real else (real, [])
+    if "skin" not in real and not again:
+        real, ends = cut(real, end)
     known |= _section_centres(real, known)
     way = map_to(model, real, known)
     chain = way.chain if "skin" in real else levelled(model, way.chain, end)
