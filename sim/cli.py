@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sim.commands.anatomy_option import SOURCES, anatomy_option
 from sim.commands.atlas import atlas_options
+from sim.commands.import_options import import_options
 from sim.commands.landmarks_options import landmarks_options
 from sim.commands.product_options import (
     STYLES,
@@ -38,6 +39,7 @@ COMMANDS = {
     "scan": "make an ultrasound image or clip of a pose of the probe",
     "export": "write the anatomy as surfaces, labels, a scene or landmarks for other programs",
     "atlas": "list, install, verify or remove real anatomies",
+    "import": "make an anatomy of your own surfaces or label volumes",
     "landmarks": "look at the landmarks of a real anatomy, approve them, or set them by hand",
     "serve": "train in the browser: probe, needle, ultrasound, debrief",
     "train": "train in a window, run an attempt from a file of moves, or write out what is on record",
@@ -52,7 +54,7 @@ LISTS = (
     "scenarios", "structures", "groups", "sites", "views", "styles", "poses", "probes", "procedures", "metrics", "attempts",
     "trainees", "maps",
 )  # fmt: skip
-MODULES = {"list": "listing"}
+MODULES = {"list": "listing", "import": "import_"}
 CHOICE = re.compile(r"argument (?P<name>\S+): invalid choice: '(?P<value>.*)' \(choose from (?P<allowed>.*)\)", re.DOTALL)
 SIGNED = (
     "--size",
@@ -222,6 +224,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     batch_options(made["batch"])
     export_options(made["export"])
     atlas_options(made["atlas"])
+    import_options(made["import"])
     landmarks_options(made["landmarks"])
     _sheet_options(made["sheets"])
     _scan_options(made["scan"])

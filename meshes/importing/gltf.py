@@ -164,7 +164,8 @@ def _parts(gltf: _Gltf, node: Tree, here: NDArray[np.float64]) -> list[RawPart]:
     if np.linalg.det(here[:3, :3]) < 0:
         whole = whole[:, ::-1]
     key = extras.get("key") if isinstance(extras.get("key"), str) else None
-    return [RawPart(name, gltf.file.origin, np.concatenate(points), whole, colour, key, "m", "y-up")]
+    estimated = extras.get("estimated") is True
+    return [RawPart(name, gltf.file.origin, np.concatenate(points), whole, colour, key, "m", "y-up", estimated)]
 
 
 def _extras(row: Tree) -> Tree:

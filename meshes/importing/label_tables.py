@@ -29,12 +29,15 @@ class Label:
         As an export of Inion tells them.
     colour : tuple of float, optional
         sRGB in 0 to 1.
+    estimated : bool
+        An export of Inion says that its place is an estimate.
     """
 
     name: str
     key: str | None = None
     colour: tuple[float, float, float] | None = None
     kind: str | None = None
+    estimated: bool = False
 
 
 Table = dict[int, Label]
@@ -52,7 +55,8 @@ def of_inion(text: bytes) -> tuple[Table, dict[str, Any]]:
     out: Table = {}
     for row in rows:
         if isinstance(row, dict) and isinstance(row.get("label"), int) and isinstance(row.get("key"), str):
-            out[row["label"]] = Label(row["key"], row["key"], colour_from_hex(row.get("colour")), str(row.get("kind")))
+            colour, estimated = colour_from_hex(row.get("colour")), row.get("estimated") is True
+            out[row["label"]] = Label(row["key"], row["key"], colour, str(row.get("kind")), estimated)
     return out, whole
 
 

@@ -56,7 +56,8 @@ def parts_of(volume: Volume, names: Mapping[int, Label], alone: str, limits: Lim
             points, faces = surface(mask, volume.affine, low)
             if len(faces):
                 origin = f"{volume.origin}: label {number}" + (f" of layer {layer}" if len(layers) > 1 else "")
-                out.append(RawPart(row.name, origin, points, faces, row.colour, row.key, volume.unit, volume.frame))
+                told = (row.colour, row.key, volume.unit, volume.frame, row.estimated)
+                out.append(RawPart(row.name, origin, points, faces, *told))
     if not out:
         raise ImportFault(f"{volume.origin} holds no label: every voxel is 0; export it again, or leave it out.")
     if unnamed := sum(p.name.startswith("label ") for p in out):

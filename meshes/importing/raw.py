@@ -39,6 +39,8 @@ class RawPart:
         Structure, where the file itself tells it: exports of Inion do.
     unit, frame : str, optional
         As told by the format or the file; None if neither tells.
+    estimated : bool
+        An export of Inion says that its place is an estimate.
     """
 
     name: str
@@ -49,6 +51,7 @@ class RawPart:
     key: str | None = None
     unit: Unit | None = None
     frame: Frame | None = None
+    estimated: bool = False
 
     def __post_init__(self) -> None:
         """Raise ImportFault if the surface has numbers that are not finite, or corners that are not there."""

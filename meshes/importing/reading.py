@@ -217,4 +217,4 @@ def _keyed(part: RawPart, file: File, found: _Found) -> RawPart:
     row = found.rows.get(file.name, {})
     if not isinstance(row.get("key"), str):
         return part
-    return replace(part, colour=colour_from_hex(row.get("colour")), key=row["key"])
+    return replace(part, colour=colour_from_hex(row.get("colour")), key=row["key"], estimated=row.get("estimated") is True)

@@ -34,7 +34,7 @@ TYPES = {
     "Float32": "f4", "Float64": "f8", "String": "u1",
 }  # fmt: skip
 PACKERS = {"vtkZLibDataCompressor": "zlib", "vtkLZMADataCompressor": "lzma"}
-TEXTS = ("key", "SPACE", "unit", "colour", "credit", "licence", "anatomy")
+TEXTS = ("key", "estimated", "SPACE", "unit", "colour", "credit", "licence", "anatomy")
 Numbers = NDArray[Any]
 
 
@@ -82,7 +82,8 @@ def read_vtp(origin: str, name: str, data: bytes, limits: Limits = LIMITS) -> tu
         return [], xml.texts
     unit, frame = told_of(" ".join(f"{k}={v}" for k, v in xml.texts.items()))
     colour = colour_from_hex(xml.texts.get("colour"))
-    part = RawPart(name, origin, np.concatenate(points), np.concatenate(faces), colour, xml.texts.get("key") or None, unit, frame)
+    key, estimated = xml.texts.get("key") or None, xml.texts.get("estimated") == "true"
+    part = RawPart(name, origin, np.concatenate(points), np.concatenate(faces), colour, key, unit, frame, estimated)
     return [part], xml.texts
 
 
