@@ -160,10 +160,11 @@ def _written(home: Path, anatomy: Anatomy, about: Mapping[str, Any]) -> Path:
 
 
 def remove(name: str) -> None:
-    """Take an anatomy away. Raises ValueError if there is none of that name, OSError if it cannot be removed."""
+    """Take an anatomy away. Raises ValueError if there is none, or it is being written; OSError if it cannot be removed."""
     home = _known(name)
-    (home / ABOUT).unlink()
-    shutil.rmtree(home)
+    with alone(home.parent, name):
+        (home / ABOUT).unlink()
+        shutil.rmtree(home)
 
 
 def faults(name: str) -> list[str]:

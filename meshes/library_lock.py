@@ -30,7 +30,9 @@ def alone(folder: Path, name: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handle = _taken(path)
     if handle is None:
-        raise ValueError(f"{name} is being installed or written by another process; wait until it is done, then try again.")
+        raise ValueError(
+            f"{name} is being installed, written or removed by another process; wait until it is done, then try again."
+        )
     token = HELD.set(HELD.get() | {str(path)})
     try:
         yield

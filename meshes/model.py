@@ -6,7 +6,7 @@ horizontal at z = 0, origin midway between the porions, +x to the patient's righ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -200,6 +200,13 @@ def mirrored_mesh(mesh: SurfaceMesh) -> SurfaceMesh:
     """Return `mesh` mirrored across x = 0, still outward."""
     fibres = None if mesh.fibres is None else mesh.fibres * FLIP
     return SurfaceMesh(mesh.vertices_mm * FLIP, mesh.faces[:, ::-1].copy(), mesh.normals * FLIP, fibres, mesh.grain, mesh.tendon)
+
+
+def joined_meshes(meshes: Sequence[SurfaceMesh]) -> SurfaceMesh:
+    """Return surfaces as one, each as it is: vertices that lie on each other are not welded, and fibres are left out."""
+    starts = np.cumsum([0, *(len(m.vertices_mm) for m in meshes[:-1])])
+    faces = np.vstack([m.faces + start for m, start in zip(meshes, starts, strict=True)])
+    return SurfaceMesh(np.vstack([m.vertices_mm for m in meshes]), faces, np.vstack([m.normals for m in meshes]))
 
 
 def _frozen(value: Any) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -12,7 +11,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from meshes.fields import Field
-from meshes.model import Anatomy, SurfaceMesh
+from meshes.model import Anatomy, joined_meshes
 from meshes.paths import Layers
 from meshes.voxels import Grid, surface_field, surface_grid
 
@@ -42,7 +41,7 @@ def right_layers(anatomy: Anatomy) -> Layers:
             grid = surface_grid(anatomy[f"{muscle}_right"].mesh, LOWER, UPPER, GRID_MM)
             out[muscle] = grid.field if nerve is None else closed(grid, nerve).field
     out["nuchal_ligament"] = surface_field(anatomy["nuchal_ligament"].mesh, LOWER, UPPER, GRID_MM)
-    out["bones"] = surface_field(_joined([anatomy[b].mesh for b in BONES]), LOWER, UPPER, GRID_MM)
+    out["bones"] = surface_field(joined_meshes([anatomy[b].mesh for b in BONES]), LOWER, UPPER, GRID_MM)
     out["skin"] = surface_field(anatomy["skin"].mesh, LOWER, SKIN_UPPER, SKIN_GRID_MM)
     return MappingProxyType(out)
 
@@ -62,16 +61,6 @@ def closed(grid: Grid, line: Array) -> Grid:
     values = grid.values.copy()
     values[box] = np.minimum(part, filled)
     return Grid(values, grid.origin, grid.spacing_mm)
-
-
-def _joined(meshes: Sequence[SurfaceMesh]) -> SurfaceMesh:
-    """Return surfaces that do not meet as one."""
-    starts = np.cumsum([0] + [len(m.vertices_mm) for m in meshes[:-1]])
-    return SurfaceMesh(
-        np.vstack([m.vertices_mm for m in meshes]),
-        np.vstack([m.faces + s for m, s in zip(meshes, starts, strict=True)]),
-        np.vstack([m.normals for m in meshes]),
-    )
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from meshes.importing.orientation import (
 from meshes.importing.pieces import open_edges
 from meshes.importing.raw import FRAMES, UNITS, ImportFault, RawPart, RawParts
 from meshes.importing.sides import FLIP, check_mirrored, check_places, placed, sided
-from meshes.model import SurfaceMesh
+from meshes.model import SurfaceMesh, joined_meshes
 from meshes.real_dress import outward
 from meshes.real_fit import Similarity
 from meshes.real_parts import RealPart, RealParts
@@ -95,7 +95,7 @@ def understood(
     size, said = _size(skull, unit or home.unit, "--unit" if unit else THE_FILE)
     work = _Work(parts, unit, size)
     parts = [work.mended(p) for p in parts]
-    seat = seated(_joined([p.surface for p in parts if p.key == SKULL and _home(p.raw, home)]))
+    seat = seated(joined_meshes([p.surface for p in parts if p.key == SKULL and _home(p.raw, home)]))
     check_skull(seat)
     axes, known, how = frame_of(seat, frame or home.frame, YOU if frame else THE_FILE)
     parts = [_in_ras(p, axes, frame, home) for p in parts]
@@ -173,7 +173,7 @@ def _home(part: RawPart, home: RawPart) -> bool:
 
 def _size(skull: Sequence[_Named], told: str | None, teller: str) -> tuple[str, str]:
     """The unit of the skull, and how it is known, a sentence."""
-    joined = _joined([SurfaceMesh(p.raw.vertices.copy(), p.raw.faces.copy(), p.raw.vertices.copy()) for p in skull])
+    joined = joined_meshes([SurfaceMesh(p.raw.vertices.copy(), p.raw.faces.copy(), p.raw.vertices.copy()) for p in skull])
     if told is None:
         unit, said = unit_of(joined.vertices_mm, joined.faces)
         return unit, f"The unit is {WORDS[unit]}: {said}."
@@ -274,21 +274,13 @@ def _together(parts: Sequence[_Named], wrong: Mapping[str, str]) -> tuple[list[R
         if len(group) > 1:
             told.append(f"{key} is put together from {len(group)} parts: {_listed(p.raw.name for p in group)}.")
         names, origins = (_listed(dict.fromkeys(n)) for n in ([p.raw.name for p in group], [p.raw.origin for p in group]))
-        out.append(RealPart(names, key, _joined([p.surface for p in group]), group[0].raw.colour, origins))
+        out.append(RealPart(names, key, joined_meshes([p.surface for p in group]), group[0].raw.colour, origins))
     return out, told
 
 
 def _listed(names: Iterable[str]) -> str:
     every = list(names)
     return ", ".join(every[:4]) + (f" and {len(every) - 4} more" if len(every) > 4 else "")
-
-
-def _joined(meshes: Sequence[SurfaceMesh]) -> SurfaceMesh:
-    if len(meshes) == 1:
-        return meshes[0]
-    before = np.cumsum([0, *(len(m.vertices_mm) for m in meshes[:-1])])
-    faces = np.vstack([m.faces + n for m, n in zip(meshes, before, strict=True)])
-    return SurfaceMesh(np.vstack([m.vertices_mm for m in meshes]), faces, np.vstack([m.normals for m in meshes]))
 
 
 def _proposed(parts: Sequence[_Named]) -> list[str]:

@@ -104,12 +104,15 @@ def _copy(args: argparse.Namespace, known: Atlas) -> Iterator[Path]:
     if args.copy is not None:
         yield Path(args.copy)
         return
+    from meshes import library
     from meshes.atlas_download import download
     from meshes.atlas_install import staging
+    from meshes.library_lock import alone
     from sim.progress import progress
 
     quiet = args.quiet or args.json
-    yield download(known, staging(known), args.tell, lambda total: progress("downloading", total, quiet=quiet))
+    with alone(library.folder(), known.name):
+        yield download(known, staging(known), args.tell, lambda total: progress("downloading", total, quiet=quiet))
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -141,15 +144,19 @@ def _remove(args: argparse.Namespace) -> int:
     from meshes import library
     from meshes.atlas_files import ATLASES, atlas
     from meshes.atlas_install import staging
+    from meshes.library_lock import alone
 
     left = staging(atlas(args.name)) if args.name in ATLASES else None
     half = left is not None and left.is_dir()
     with _told():
-        if args.name in library.names() or not half:
+        here = args.name in library.names()
+        if here or not half:
             _kept(args.name)
-            library.remove(args.name)
-        if left is not None and half:
-            shutil.rmtree(left)
+        with alone(library.folder(), args.name):
+            if here:
+                library.remove(args.name)
+            if left is not None and half:
+                shutil.rmtree(left)
     return _answer(args, {"removed": args.name}, f"{args.name} is removed.", 0)
 
 
