@@ -75,6 +75,7 @@ class Cut(Part):
     structures: tuple[Name, ...] = Field((), description="What is cut; none given cuts all that is shown.")
     side: Sides = Field("both", description="Keep only structures of one side, and those of the midline.")
     capped: StrictBool = Field(True, description="Close the openings with a flat face.")
+    fill: StrictBool = Field(False, description="Draw fat and connective tissue between structures, behind the spine's front.")
 
     @model_validator(mode="after")
     def _one(self) -> Cut:

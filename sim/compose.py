@@ -21,6 +21,7 @@ from scenarios.selection import catalogue, select, select_one
 from scenarios.sites import Ground
 from scenarios.skin_maps import skin_map
 from sim.cameras import axes_of
+from sim.filling import FILLED, fillable
 from sim.hair import with_hair
 from sim.picture import Camera, Cut, Inset, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
 from sim.places import Places, apart, as_point, unit
@@ -133,11 +134,13 @@ class Scene:
         lines, line_labels, line_legend = self._lines()
         with self.origin.at("sources"):
             sources = short_citations([*s.sources, *self.marked.sources])
-        legend = tuple(LegendItem(r.text, r.colour, r.sign) for r in s.legend)
+        cuts = self._cuts()
+        filled = (LegendItem(*FILLED),) if any(cut.fill for cut in cuts) else ()
+        legend = (*(LegendItem(r.text, r.colour, r.sign) for r in s.legend), *filled)
         return Picture(
             s.name, shown, title=s.title, caption=_line_of_text(s.caption), sources=sources,
             evidence=told_of(self.anatomy, s.evidence), whose=whose_of(self.anatomy), style=self.style,
-            width_px=s.size[0], height_px=s.size[1], cuts=self._cuts(), window=self._window(), markers=self.marked.markers,
+            width_px=s.size[0], height_px=s.size[1], cuts=cuts, window=self._window(), markers=self.marked.markers,
             needles=self._needles(probe), probe=probe, inset=self._inset(probe), lines=lines, labels=(*self._labels(shown),
             *line_labels),
             legend=(*self.marked.legend, *line_legend, *legend), show_units=s.procedure is not None and s.procedure.show_units,
@@ -261,7 +264,7 @@ class Scene:
                 point = as_point(self.places.point(cut.at))
             normal = cut.normal if cut.normal is not None else DIRECTIONS[cut.remove or "right"]
             keys = self._keys(cut.structures, ("cut", i, "structures"), side=cut.side)
-            out.append(Cut(point, as_point(unit(np.array(normal))), tuple(keys), cut.capped))
+            out.append(Cut(point, as_point(unit(np.array(normal))), tuple(keys), cut.capped, cut.fill and fillable(self.anatomy)))
         return tuple(out)
 
     def _window(self) -> Window | None:

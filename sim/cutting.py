@@ -11,6 +11,7 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 INNER_MM2, FEWEST_INNER, MOST_INNER = 1.5, 24, 4000
+SAME_DIGITS = 3  # points of a rim nearer than that are one: the triangulation fails where they are all but one
 PLASTIC = (0.7548776662466927, 0.5698402909980532)
 
 
@@ -58,7 +59,7 @@ def cap(segments_mm: Array, normal: Array) -> SurfaceMesh | None:
     from vtkmodules.vtkFiltersGeneral import vtkContourTriangulator
 
     ends = segments_mm.reshape(-1, 3)
-    _, first, index = np.unique(np.round(ends, 5), axis=0, return_index=True, return_inverse=True)
+    _, first, index = np.unique(np.round(ends, SAME_DIGITS), axis=0, return_index=True, return_inverse=True)
     pairs = index.reshape(-1, 2)
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     if len(pairs) < 3:

@@ -56,14 +56,15 @@ class Cut:
         Points to the side that is taken away.
     keys : tuple of str
         Structures that are cut; none given cuts all that are shown.
-    capped : bool
-        Close the openings.
+    capped, fill : bool
+        Close the openings; and the space between structures (`sim.filling`).
     """
 
     point_mm: Point
     normal: Point
     keys: tuple[str, ...] = ()
     capped: bool = True
+    fill: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from meshes.model import Anatomy, Structure, SurfaceMesh
 from sim import shading, sutures
 from sim.cameras import View
 from sim.cutting import cap, clip, plane_distance
+from sim.filling import filling
 from sim.marks import Mark, marks_of, tube
 from sim.picture import Picture, Shown, Window
 from sim.skin_paint import Coat, coat_of
@@ -103,7 +104,7 @@ def pieces_of(anatomy: Anatomy, picture: Picture, theme: Theme) -> list[Piece]:
             piece = _piece(structure, shown, theme, anything)
             cut = [_painted(p, anatomy, picture, theme) for p in _cut(piece, structure, picture, theme)]
             pieces += cut + _sutures(anatomy, piece, picture)
-    return pieces + [_marked(mark, theme) for mark in marks_of(picture)]
+    return pieces + _filled(anatomy, picture, theme) + [_marked(mark, theme) for mark in marks_of(picture)]
 
 
 def light(pieces: Sequence[Piece], view: View, theme: Theme, seed: int) -> list[Layer]:
@@ -185,6 +186,22 @@ def _cut(piece: Piece, structure: Structure, picture: Picture, theme: Theme) -> 
         piece, more = _opened(piece, picture.window)
         extra += more
     return [p for p in (piece, *extra) if len(p.mesh.faces)]
+
+
+def _filled(anatomy: Anatomy, picture: Picture, theme: Theme) -> list[Piece]:
+    """The space between structures in the planes that ask for it, cut by the other planes."""
+    pieces = []
+    solid = frozenset(s.key for s in picture.shown if s.opacity >= 1)
+    for cut in (c for c in picture.cuts if c.fill):
+        drawn = solid & frozenset(cut.keys) if cut.keys else solid
+        face = filling(anatomy, np.asarray(cut.point_mm), np.asarray(cut.normal, dtype=np.float64), drawn)
+        if face is None:
+            continue
+        for other in (c for c in picture.cuts if c is not cut):
+            face, _ = clip(face, plane_distance(face.vertices_mm, np.asarray(other.point_mm), np.asarray(other.normal)))
+        if len(face.faces):
+            pieces.append(Piece("", "face", face, theme.colours["filling"], 1.0))
+    return pieces
 
 
 def _face_rim(piece: Piece, structure: Structure, rim: Array, theme: Theme) -> list[Piece]:

@@ -66,7 +66,8 @@ scenarios.procedure_files scenarios.target_places scenarios.target_rules scenari
 sim.tables sim.commands.import_options sim.import_report sim.commands.landmarks_options sim.landmark_rows sim.kept_arrays
 sim.batch.files sim.batch.plan_model sim.batch.voxels sim.explain sim.explain.model_glb sim.explain.model_paths
 sim.explain.model_scripts sim.explain.page_plan sim.films sim.map_room sim.palette_checks sim.paper_tags sim.batch.people
-sim.batch.reading sim.batch sim.release sim.picture sim.films.layers sim.cameras sim.explain.model_cameras sim.films.easing
+sim.batch.reading sim.batch sim.release sim.cutting sim.filling sim.picture sim.films.layers sim.cameras
+sim.explain.model_cameras sim.films.easing
 sim.explain.model_steps sim.films.script sim.theme sim.anatomies sim.ultrasound sim.ultrasound.rules sim.ultrasound.tissues
 sim.ultrasound.probes sim.ultrasound.image sim.ultrasound.poses sim.ultrasound.pose_rules sim.ultrasound.placing
 sim.ultrasound.settings sim.ultrasound.geometry sim.ultrasound.spread sim.ultrasound.scatterers sim.ultrasound.scene
@@ -76,7 +77,7 @@ sim.ultrasound.scanner sim.ultrasound.aiming sim.ultrasound.phantoms sim.ultraso
 sim.ultrasound.checks_beam sim.ultrasound.checks_levels sim.ultrasound.checks_geometry sim.ultrasound.checks_angles
 sim.ultrasound.checks_needle sim.ultrasound.checks_behaviour sim.ultrasound.checks sim.places sim.skin_paint sim.scanning
 sim.procedures sim.explain.page_side sim.hair sim.compose sim.scans sim.batch.plan sim.films.kinds sim.batch.items
-sim.batch.ultrasound sim.marks sim.shading sim.cutting sim.sutures sim.stage sim.canvas sim.hidden_paths sim.lettering
+sim.batch.ultrasound sim.marks sim.shading sim.sutures sim.stage sim.canvas sim.hidden_paths sim.lettering
 sim.credit_strip sim.paper_text sim.paper sim.paper_trial sim.handout_flow sim.map_signs sim.paper_tables sim.handout_blocks
 sim.page sim.labels sim.ink sim.finishing sim.vector_plate sim.vector_pdf sim.vector_svg sim.anchors sim.overlay
 sim.films.furniture sim.ultrasound.colours sim.ultrasound.readout sim.ultrasound.screen_layout sim.ultrasound.outlines
