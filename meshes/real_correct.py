@@ -18,8 +18,8 @@ from meshes._check import check_points, unknown
 from meshes.model import Anatomy, SurfaceMesh
 from meshes.points import load_table
 from meshes.real_anatomy import real_anatomy
+from meshes.real_bounds import refused
 from meshes.real_landmarks import Found, found
-from meshes.real_landmarks_fits import frankfort, owner_of
 from meshes.surface import SurfaceQuery
 from meshes.terms import split_key
 
@@ -28,9 +28,7 @@ SET, HOW, SURE, BEFORE = "landmarks_set", "landmark_how", "landmark_confidence",
 FIRST, GIVEN = "landmarks_found", "landmarks_given"  # the same: before any was set by hand, and as the anatomy was made of them
 FOLLOWS = "skin over the bony point, which was set by hand"
 BY_HAND, APPROVED, UNTOLD = "set by hand", "approved by hand", "found on his surfaces"
-INSIDE, SECTION = ("_body", "c1_transverse_foramen"), "_at_"
 AHEAD, FAR_MM = np.array([0.0, 1.0, 0.0]), 60.0
-OTHER = {"right": "left", "left": "right"}
 DIGITS = 6  # of a millimetre
 MOST_BEFORE = 12  # places of a carried landmark that are remembered
 
@@ -79,10 +77,10 @@ def changed(anatomy: Anatomy, points: Mapping[str, ArrayLike]) -> dict[str, Arra
         was += [known[name].point_mm] if name in known else []
         if not any(float(np.linalg.norm(point - p)) <= within for p in was):
             asked[name] = point
-    faults = [text for name in asked if (text := _fault(anatomy, name, asked, known))] or _tilted(known, asked)
+    faults = list(refused(anatomy, asked, known).values())
     if faults:
         more = f" {len(faults) - 1} more {'point is' if len(faults) == 2 else 'points are'} at fault." if faults[1:] else ""
-        raise ValueError(faults[0] + more)
+        raise ValueError(f"{faults[0]}{more}")
     return asked
 
 
@@ -138,12 +136,6 @@ def approved(anatomy: Anatomy, names: Collection[str]) -> Anatomy:
             raise ValueError(unknown("landmark", name, known))
     how = {n: f.how for n, f in known.items()} | {n: f"{APPROVED}; {known[n].how}" for n in names if known[n].confidence < 1.0}
     return _with(anatomy, {SURE: {n: f.confidence for n, f in known.items()} | dict.fromkeys(names, 1.0), HOW: how})
-
-
-def tilt_deg(landmarks: Mapping[str, Array]) -> float:
-    """Return by how much (degrees) the porions and orbitalia turn the head out of the frame that they lie in."""
-    turn = frankfort(landmarks).turn
-    return float(np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1.0, 1.0))))
 
 
 def _with(anatomy: Anatomy, more: Mapping[str, Any]) -> Anatomy:
@@ -220,57 +212,3 @@ def _looked(anatomy: Anatomy) -> dict[str, str]:
     near = load_table("corrections")["bounds"]["apart_mm"]
     marks = anatomy.landmarks
     return {n: f.how for n, f in seen.items() if n in marks and np.linalg.norm(f.point_mm - marks[n]) < near}
-
-
-def _fault(anatomy: Anatomy, name: str, asked: Mapping[str, Array], known: Mapping[str, Found]) -> str:
-    """What is wrong with a point, or nothing."""
-    bounds, point, (bare, side) = load_table("corrections")["bounds"], asked[name], split_key(name)
-    places = {n: f.point_mm for n, f in known.items()} | dict(asked)
-    if SECTION in bare:
-        return f"{name} is the middle of a muscle's section and follows from the muscle; take it out of the file."
-    if side in OTHER and _crossed(point, side, places.get(f"{bare}_{OTHER[side]}"), bounds["across_mm"]):
-        return f"{name} lies on the patient's other side; are right and left swapped, or is the file's frame (RAS, LPS) another?"
-    if side == "median" and abs(point[0]) > bounds["beside_mm"]:
-        return f"{name} lies {abs(point[0]):.0f} mm beside the midline, to which it belongs; move it there."
-    if far := _off(anatomy, name, point, bounds):
-        return far
-    moved = float(np.linalg.norm(point - anatomy.landmarks.get(name, point)))
-    if moved > bounds["moved_mm"]:
-        return f"{name} would move {moved:.0f} mm, more than {bounds['moved_mm']:g}: is that another landmark's place?"
-    for near, place in places.items():
-        close = near != name and float(np.linalg.norm(place - point)) < bounds["apart_mm"]
-        if close and not _were_near(anatomy, name, near, bounds["apart_mm"]):
-            return f"{name} and {near} lie in one place; move one of them."
-    return ""
-
-
-def _crossed(point: Array, side: str, twin: Array | None, across: float) -> bool:
-    """Whether a point of one side lies on the other, or beyond its twin."""
-    sign = 1.0 if side == "right" else -1.0
-    return bool(sign * point[0] < -across or (twin is not None and sign * (point[0] - twin[0]) <= 0))
-
-
-def _off(anatomy: Anatomy, name: str, point: Array, bounds: Mapping[str, float]) -> str:
-    """What to say of a point that lies off the surface that it belongs to."""
-    bare = split_key(name)[0]
-    key = owner_of(name, anatomy.structures) or ("skin" if "skin" in anatomy else None)
-    if key is None:
-        return ""
-    carried = key in set(anatomy.meta.get("estimated", ()))
-    most = bounds["off_estimated_mm"] if carried or bare.endswith(INSIDE) else bounds["off_own_mm"]
-    far = float(np.linalg.norm(SurfaceQuery(anatomy[key].mesh).closest(point)[0][0] - point))
-    asks = "to which it belongs; is the file's unit or frame another?"
-    return f"{name} lies {far:.0f} mm off the {key.replace('_', ' ')}, {asks}" if far > most else ""
-
-
-def _were_near(anatomy: Anatomy, one: str, other: str, apart: float) -> bool:
-    marks = anatomy.landmarks
-    return one in marks and other in marks and float(np.linalg.norm(marks[one] - marks[other])) < 2 * apart
-
-
-def _tilted(known: Mapping[str, Found], asked: Mapping[str, Array]) -> list[str]:
-    """Whether the head would be turned out of its frame."""
-    turn = tilt_deg({n: f.point_mm for n, f in known.items()} | dict(asked))
-    most = load_table("corrections")["bounds"]["tilt_deg"]
-    asks = f"more than {most:g}; look at porions and orbitalia again."
-    return [f"these points turn the head by {turn:.0f} degrees, {asks}"] if turn > most else []

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes.model import Anatomy, SurfaceMesh
-from meshes.real_correct import INSIDE, own_parts
+from meshes.real_bounds import is_inside
+from meshes.real_correct import own_parts
 from meshes.real_landmarks_fits import SKULL, owner_of
 from meshes.surface import SurfaceQuery
 from meshes.terms import split_key
@@ -204,7 +205,7 @@ def _lifted(rows: Sequence[Row], bones: Mapping[str, SurfaceMesh]) -> Array:
     out, queries = np.array([r.point_mm for r in rows]), dict[str, SurfaceQuery]()
     for i, row in enumerate(rows):
         bone = owner_of(row.name, bones)
-        if bone is not None and not split_key(row.name)[0].endswith(INSIDE):
+        if bone is not None and not is_inside(row.name):
             query = queries.setdefault(bone, SurfaceQuery(bones[bone]))
             out[i] += OUT_MM * query.closest(row.point_mm)[1][0]
     return out
@@ -262,8 +263,8 @@ def _legend(sheet: Sheet, cell: Box, rows: Sequence[Row], unplaced: Sequence[str
         sheet.write(text, x + (i // deep) * wide, y + (i % deep + 0.5) * line_height(small), small, bold=bold)
 
 
-def _named(bare: str) -> str:
-    """A landmark's name in words, vertebrae with a capital."""
+def named(bare: str) -> str:
+    """Return a landmark's unsided name in words, vertebrae with a capital."""
     return re.sub(r"^([ct])(\d) ", lambda m: f"{m[1].upper()}{m[2]} ", bare.replace("_", " "))
 
 
@@ -279,5 +280,5 @@ def _entries(rows: Sequence[Row], unplaced: set[str]) -> list[tuple[str, bool]]:
         both = [f"{side[0].upper()} {sides[side]}" for side in ("right", "left") if sides.get(side)]
         sure = ", ".join(both) or sides.get("median", "")
         mark = HIDDEN if all(r.name in unplaced for r in several) else ""
-        out.append((f"{number}  {_named(bare)}{mark}  {sure}".rstrip(), asked))
+        out.append((f"{number}  {named(bare)}{mark}  {sure}".rstrip(), asked))
     return out

@@ -56,8 +56,8 @@ meshes.importing.labels meshes.importing.reading meshes.fitting meshes.given mes
 meshes.importing.mending meshes.importing.understanding meshes.compare meshes.reference_adult meshes.person_fit meshes.contacts
 meshes.compiled meshes.nearest_line meshes.tubes meshes.nerves meshes.vessels meshes.artery_routes meshes.winding
 meshes.yielding meshes.variants meshes.course_checks meshes.real_seating meshes.real_anatomy meshes.importing.courses
-meshes.real_correct meshes.atlas_install meshes.patient meshes.population meshes.build meshes.volume meshes.splat
-meshes.volume_build meshes.exports.labels meshes.exports.write meshes.volume_store meshes.strands
+meshes.real_bounds meshes.real_correct meshes.atlas_install meshes.patient meshes.population meshes.build meshes.volume
+meshes.splat meshes.volume_build meshes.exports.labels meshes.exports.write meshes.volume_store meshes.strands
 scenarios scenarios.explain_claims scenarios.explain_texts scenarios.locate scenarios.faults scenarios.table_faults
 scenarios.basics scenarios.products scenarios.model scenarios.schema scenarios.selection scenarios.wording scenarios.sites
 scenarios.skin_chart scenarios.skin_maps scenarios.checks scenarios.loader scenarios.rules scenarios.occipital
@@ -92,26 +92,28 @@ sim.training.trial_image sim.training.trial_probe sim.training.trial_needle sim.
 sim.training.metrics_image sim.training.metrics_motion sim.training.metrics sim.training.moves sim.training.runs
 sim.training.reference sim.training.scoring sim.training.scripted_hand sim.training.scripted_prepare sim.training.scripted_view
 sim.training.scripted_scan sim.training.scripted_needle sim.training.scripted_sites sim.training.scripted_expert
-sim.training.scripted_novice sim.training.scripted sim.debrief sim.debrief.html sim.explain.page_parts sim.explain.page_articles
-sim.explain.page_frame sim.explain.page_pictures sim.explain.page_scan sim.debrief.charts sim.debrief.moments
-sim.debrief.overlay sim.app.scene.vtk sim.films.actors sim.films.ultrasound sim.films.window sim.films.frames
-sim.app.scene.sight sim.app.scene.bake sim.explain.model_surfaces sim.explain.model_store sim.explain.page_sight
-sim.explain.page_views sim.app.scene.store sim.app.scene.model sim.app.scene.parts sim.explain.model_tools
-sim.explain.model_maps sim.explain.model sim.explain.page sim.handout_figure sim.handout sim.app.local_scene
-sim.app.scene.actors sim.app.scene.stamps sim.app.scene.window sim.app.scene.live sim.app.pictures sim.app.shelf
-sim.debrief.timeline sim.debrief.parts sim.app.showing sim.debrief.pictures sim.debrief.scores sim.debrief.sites
-sim.debrief.page sim.app sim.app.cursor sim.app.messages sim.app.local sim.app.local_link sim.app.telling sim.app.session
-sim.app.seat sim.app.instructor sim.app.server sim.app.notebook sim.app.scene sim.app.window sim.app.window.asks
+sim.training.scripted_novice sim.training.scripted sim.landmark_effects sim.debrief sim.debrief.html sim.explain.page_parts
+sim.explain.page_articles sim.explain.page_frame sim.explain.page_pictures sim.explain.page_scan sim.debrief.charts
+sim.debrief.moments sim.debrief.overlay sim.app.scene.vtk sim.app.scene.eye sim.films.actors sim.films.ultrasound
+sim.films.window sim.films.frames sim.app.scene.sight sim.app.scene.bake sim.explain.model_surfaces sim.explain.model_store
+sim.explain.page_sight sim.explain.page_views sim.app.scene.store sim.app.scene.model sim.app.scene.parts
+sim.explain.model_tools sim.explain.model_maps sim.explain.model sim.explain.page sim.handout_figure sim.handout
+sim.app.local_scene sim.app.scene.actors sim.app.scene.stamps sim.app.scene.window sim.app.scene.bones sim.app.scene.live
+sim.app.pictures sim.app.shelf sim.debrief.timeline sim.debrief.parts sim.app.showing sim.debrief.pictures sim.debrief.scores
+sim.debrief.sites sim.debrief.page sim.app sim.app.cursor sim.app.messages sim.app.local sim.app.local_link sim.app.telling
+sim.app.session sim.app.seat sim.app.instructor sim.app.server sim.app.notebook sim.app.scene sim.app.window sim.app.window.asks
 sim.app.window.draw sim.app.window.hands sim.app.window.layout sim.app.window.cards sim.app.window.panel sim.app.window.scan
 sim.app.window.frame sim.app.window.pointer sim.app.window.screen sim.app.window.talk sim.app.window.trainer sim.app.window.view
-sim.rendering sim.batch.pictures sim.batch.work sim.progress sim.doctor sim sim.commands sim.commands.faults
-sim.commands.import_landmarks sim.commands.anatomy_option sim.commands.atlas sim.batch.cluster sim.batch.run
-sim.commands.bench_batch sim.commands.held_records sim.commands.sizes sim.commands.render sim.commands.import_
-sim.commands.export sim.commands.landmarks sim.commands.batch sim.commands.explain sim.commands.movie sim.commands.sheets
-sim.commands.listing sim.commands.reference sim.commands.population sim.commands.physics sim.commands.validate sim.commands.scan
-sim.commands.training_options sim.commands.product_options sim.commands.reference_runs sim.commands.view sim.commands.bench_app
-sim.commands.serve sim.commands.train sim.commands.build sim.commands.doctor sim.commands.bench_simus
-sim.commands.bench_ultrasound sim.commands.bench sim.cli sim.__main__
+sim.app.window.corrections sim.app.window.landmark_marks sim.app.window.landmark_panel sim.app.window.landmark_frame
+sim.app.window.landmark_saving sim.app.window.landmark_desk sim.app.window.landmarks sim.rendering sim.batch.pictures
+sim.batch.work sim.progress sim.doctor sim sim.commands sim.commands.faults sim.commands.import_landmarks
+sim.commands.anatomy_option sim.commands.atlas sim.batch.cluster sim.batch.run sim.commands.bench_batch
+sim.commands.held_records sim.commands.sizes sim.commands.render sim.commands.import_ sim.commands.export
+sim.commands.landmarks_view sim.commands.landmarks sim.commands.batch sim.commands.explain sim.commands.movie
+sim.commands.sheets sim.commands.listing sim.commands.reference sim.commands.population sim.commands.physics
+sim.commands.validate sim.commands.scan sim.commands.training_options sim.commands.product_options sim.commands.reference_runs
+sim.commands.view sim.commands.bench_app sim.commands.serve sim.commands.train sim.commands.build sim.commands.doctor
+sim.commands.bench_simus sim.commands.bench_ultrasound sim.commands.bench sim.cli sim.__main__
 """
 ORDER = tuple(ORDER_TEXT.split())
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from sim.commands.anatomy_option import named_anatomy
 from sim.commands.faults import BadInput, cannot
+from sim.commands.landmarks_view import show
 from sim.commands.render import writable
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ TOLD_MM = 0.5
 def run(args: argparse.Namespace) -> int:
     """List, draw, write, or set landmarks; nothing is changed before the request is found sound."""
     _check(args)
+    if args.view:
+        print("\n".join(show(args, set_landmarks)))
+        return 0
     anatomy = named_anatomy(args.name, "NAME")
     told: dict[str, Any] = {}
     if args.set is not None or args.approve:
@@ -71,6 +75,7 @@ def set_landmarks(name: str, change: Callable[[Anatomy], Anatomy]) -> tuple[Anat
 def _check(args: argparse.Namespace) -> None:
     """Refuse names of files that cannot be, before anything is computed."""
     from meshes.exports.write import LANDMARKS
+    from meshes.library import SHIPPED
 
     if args.out is not None and not args.out.lower().endswith(LANDMARKS):
         raise BadInput(f"-o is {args.out!r}; name a file that ends in {' or '.join(LANDMARKS)}.")
@@ -79,6 +84,10 @@ def _check(args: argparse.Namespace) -> None:
     for path in (args.out, args.picture):
         if path is not None and Path(path).is_dir():
             raise BadInput(f"{path} is a folder; add the name of a file.")
+    if args.view and (args.set is not None or args.approve or args.out is not None or args.picture is not None or args.json):
+        raise BadInput("--view opens a window, in which landmarks are moved, approved and saved; leave the other options out.")
+    if args.view and args.name == SHIPPED:
+        raise BadInput(f"{SHIPPED} is the model itself, which has nothing to correct; name one of `inion atlas list`.")
     if args.set is not None and args.approve:
         raise BadInput("--set and --approve are two steps; call the command twice.")
 
@@ -87,7 +96,8 @@ def _kept(args: argparse.Namespace, anatomy: Anatomy) -> tuple[Anatomy, dict[str
     """The anatomy after --set or --approve, and what has changed."""
     from meshes.markups import read_markups
     from meshes.points import load_table
-    from meshes.real_correct import approved, changed, corrected, known_landmarks, tilt_deg
+    from meshes.real_bounds import tilt_deg
+    from meshes.real_correct import approved, changed, corrected, known_landmarks
     from sim.progress import progress
 
     if args.set is None:

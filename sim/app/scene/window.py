@@ -23,6 +23,7 @@ Pixels = NDArray[np.uint8]
 # OpenGL's own numbers
 READ_BUFFER, DRAW_BUFFER = 0x8CA8, 0x8CA9
 COLOUR_AND_DEPTH, NEAREST = 0x4000 | 0x0100, 0x2600
+FINE_SHIFTS = ((-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125), (0.125, 0.375))  # the four samples of a rotated grid
 DEPTH_BITS = 32  # as VTK's own frame buffer has: buffers of other depths cannot be copied
 
 
@@ -119,6 +120,15 @@ class LiveWindow:
             if self._keeps is False:
                 self._fresh = True
             return self._draw()
+
+    def fine_image(self) -> Pixels:
+        """Return the mean of pictures that are shifted by parts of a pixel: smooth edges, at four times the time."""
+        total = np.zeros((self.size[1], self.size[0], 3), dtype=np.uint16)
+        for x, y in FINE_SHIFTS:
+            self.shift(x, y)
+            total += self.image()
+        self.shift(0.0, 0.0)
+        return np.asarray((total + len(FINE_SHIFTS) // 2) // len(FINE_SHIFTS), dtype=np.uint8)
 
     def close(self) -> None:
         """Give the window and its memory back. Nothing can be drawn after."""

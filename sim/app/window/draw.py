@@ -57,10 +57,12 @@ class Sheet:
         return round(text_width(text, self.px(size), bold=bold))
 
     def text(
-        self, x: float, y: float, text: str, size: int = TEXT_PX, ink: str = INK, *, bold: bool = False, anchor: str = "lm"
-    ) -> None:
-        """Write one line at (x, y), by Pillow's names of anchors."""
-        self._pen.text((x, y), text, fill=ink, font=font(self.px(size), bold), anchor=anchor)
+        self, x: float, y: float, text: str, size: int = TEXT_PX, ink: str = INK, *, bold: bool = False, anchor: str = "lm",
+        halo: str = "",
+    ) -> None:  # fmt: skip
+        """Write one line at (x, y), by Pillow's names of anchors; a halo is the colour of a rim round its letters."""
+        rim: dict[str, Any] = {"stroke_width": self.px(2), "stroke_fill": halo} if halo else {}
+        self._pen.text((x, y), text, fill=ink, font=font(self.px(size), bold), anchor=anchor, **rim)
 
     def lines(self, box: Box, text: str, size: int = TEXT_PX, ink: str = INK, *, bold: bool = False, most: int = 99) -> int:
         """Write text broken to the width of a box, from its top, and return where it ends; what is too much is cut off."""
@@ -132,6 +134,13 @@ class Sheet:
     def pixels(self) -> Pixels:
         """Return the picture (height, width, 3)."""
         return np.asarray(self.image, dtype=np.uint8)
+
+
+def picture_of(pixels: Pixels) -> Picture:
+    """Return pixels (height, width, 3) as a picture."""
+    from PIL import Image
+
+    return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 def inside(box: Box, x: int, y: int) -> bool:
