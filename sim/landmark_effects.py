@@ -18,11 +18,15 @@ SIDES = ("right", "left")
 def effects(before: Anatomy, after: Anatomy) -> list[str]:
     """Return the estimated error, and how far site and nerve have moved, a line for each; without what cannot be measured.
 
+    Nothing is returned where no landmark has moved.
+
     Parameters
     ----------
     before, after : Anatomy
         Of the same person, in the same frame.
     """
+    if all(n in before.landmarks and np.array_equal(before.landmarks[n], p) for n, p in after.landmarks.items()):
+        return []
     return [t for t in (_error(before, after), _site(before, after), _nerve(before, after)) if t]
 
 

@@ -14,62 +14,37 @@ from numpy.typing import NDArray
 
 from meshes import library
 from meshes.markups import markups_json, markups_table, read_markups
-from meshes.model import Anatomy, SurfaceMesh
+from meshes.model import Anatomy
 from meshes.real_correct import BY_HAND, corrected
-from meshes.real_landmarks import Found
-from meshes.real_landmarks_fits import owner_of
 from meshes.surface import SurfaceQuery
 from sim.cli import main
 from sim.landmark_rows import rows_of
 from sim.landmark_sheet import VIEWS, landmark_sheet
+from tests.landmark_person import BONES, keep, person_of, quick_map
 from tests.test_meshes_real_landmarks import adult_parts, needs_adult
 
 Array = NDArray[np.float64]
-BONES = ("cranium", "mandible", "atlas", "axis")
 NAPE = ("obliquus_capitis_inferior", "semispinalis_capitis", "trapezius", "greater_occipital_nerve")
 UP_MM = 5.0
 
 
 @pytest.fixture(scope="module")
 def person(anatomy: Anatomy) -> Anatomy:
-    """The model dressed as a person: four bones are his own, the rest is carried; his inion was not found for sure."""
-    own = [n for n in anatomy.landmarks if owner_of(n, dict.fromkeys(BONES))]
-    sure = dict.fromkeys(own, 0.8) | {"inion": 0.4, "nasion": 0.3}
-    how = dict.fromkeys(own, "as a test found it")
-    meta = {
-        "credit": "Nobody, CC0", "licence": "CC0", "estimated": [k for k in anatomy.structures if k not in BONES],
-        "landmark_confidence": sure, "landmark_how": how, "tre_mm": 4.4, "tre_90_mm": 9.0, "sex": "unknown",
-    }  # fmt: skip
-    return Anatomy.of("mine", anatomy.structures.values(), anatomy.landmarks, anatomy.curves, meta)
+    return person_of(anatomy)
 
 
 @pytest.fixture(autouse=True)
 def kept(person: Anatomy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A library with a small copy of the person, of which no map is made."""
     monkeypatch.setenv(library.FOLDER_VARIABLE, str(tmp_path / "kept"))
-    few = [person[k] for k in (*BONES, "skin")]
-    meta = dict(person.meta) | {"estimated": ["skin"]}
-    library.write(Anatomy.of("mine", few, person.landmarks, {}, meta), {"title": "Mine", "credit": "Nobody, CC0"})
+    keep(person)
     return tmp_path / "kept"
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
-    """In place of the map, which takes its time: landmarks as given, and what else follows with the inion."""
     calls: list[Mapping[str, Any]] = []
-
-    def made(name: str, parts: Mapping[str, SurfaceMesh], known: Mapping[str, Found], meta: Any, *, again: Any) -> Anatomy:
-        calls.append({"parts": parts, "known": known, "again": again})
-        old = library.read(name)
-        step = known["inion"].point_mm - old.landmark("inion")
-        marks = {n: p + step * (n == "vertex") for n, p in old.landmarks.items()} | {n: f.point_mm for n, f in known.items()}
-        sure = {
-            "landmark_confidence": {n: f.confidence for n, f in known.items()},
-            "landmark_how": {n: f.how for n, f in known.items()},
-        }
-        return Anatomy.of(name, old.structures.values(), marks, old.curves, {**meta, **sure})
-
-    monkeypatch.setattr("meshes.real_correct.real_anatomy", made)
+    monkeypatch.setattr("meshes.real_correct.real_anatomy", quick_map(calls))
     return calls
 
 

@@ -101,14 +101,17 @@ class BoneScene(Eye):
 
     def seen(self, points_mm: Array, keys: Sequence[str], view: str | None = None) -> NDArray[np.bool_]:
         """Return which places (n, 3) mm, each on the surface of its key, nothing solid hides, from here or a named side."""
-        if not len(points_mm):
-            return np.zeros(0, dtype=bool)
-        toward = self.camera.toward if view is None else axes_of(Camera(view=view))[0]
-        normals = np.array([self._normal(p, k) for p, k in zip(points_mm, keys, strict=True)])
+        toward = self.camera.toward if view is None else _toward(view)
+        normals = np.array([self._normal(p, k) for p, k in zip(points_mm, keys, strict=True)]).reshape(-1, 3)
         out = np.isin(keys, self.shown) & (normals @ toward > AWAY)
         starts = (points_mm + OUT_MM * normals + SEEN_MM * toward)[out]
         out[out] = np.isnan(self._whole().first_hit(starts, np.tile(toward, (len(starts), 1)), FAR_MM))
         return out
+
+    def side_of(self, point_mm: Array, key: str, views: Sequence[str]) -> str | None:
+        """Return that named side from which a place on a surface is seen most squarely; None if it is hidden from all."""
+        square = sorted(views, key=lambda view: -float(self._normal(point_mm, key) @ _toward(view)))
+        return next((view for view in square if self.seen(point_mm[None], [key], view)[0]), None)
 
     def image(self, *, fine: bool = False) -> Pixels:
         """Return the picture (height, width, 3), row 0 at the top; `fine` for smooth edges, at four times the time."""
@@ -163,3 +166,8 @@ class BoneScene(Eye):
 
     def _pieces(self, shown: tuple[Shown, ...]) -> list[Piece]:
         return [p for p in pieces_of(self._anatomy, Picture("view", shown, style=self._theme.name), self._theme) if p.key]
+
+
+def _toward(view: str) -> Array:
+    """The unit vector (3,) toward a viewer at a named side."""
+    return axes_of(Camera(view=view))[0]

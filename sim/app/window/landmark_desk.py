@@ -18,7 +18,7 @@ from sim.landmark_rows import Row
 if TYPE_CHECKING:
     from sim.app.scene.bones import BoneScene
 
-CLOSE_MM = 90.0
+CLOSE_MM, LONE_MM = 90.0, 240.0  # width of the picture of a place close up, and of a bone that is shown alone
 HELLO = "Click a dot to choose it, then the place where it belongs. N, P: next, previous. Drag turns, with Shift it shifts; \
 the wheel zooms."
 SAVES = "S saves: the model is then laid on anew, which takes about a minute."
@@ -52,7 +52,7 @@ class LandmarkDesk:
         self.made = Corrections(anatomy, rows)
         self.said, self.side, self.closed = Said(HELLO), "posterior", False
         self.told: tuple[str, ...] = ()  # of what was saved
-        self._leaving, self._second = False, -1
+        self._leaving, self._lone, self._second = False, False, -1  # lone: a bone is shown alone, though nobody asked for it
         self.scene: BoneScene = BoneScene(anatomy, size)
         self.choose(self.made.rows[0].name)
 
@@ -73,6 +73,7 @@ class LandmarkDesk:
             names = [r.name for r in self.made.rows]
             self.choose(names[(names.index(self.chosen) + (1 if name == "next" else -1)) % len(names)])
         elif name == "layer":
+            self._lone = False
             self.scene.show(what, self.made.surface[self.chosen])
         elif name in ("undo", "approve", "save"):
             if not self.saving.busy:
@@ -85,17 +86,28 @@ class LandmarkDesk:
         self.chosen = name
         self._judge()
         key, point = self.made.surface[name], self.made.at(name)
-        if self.scene.layer == "alone" and key != SKIN:
+        if self.scene.layer == "alone" and key != SKIN and not self._lone:
             self.scene.show("alone", key)
-        elif key not in self.scene.shown:
+        elif self._lone or key not in self.scene.shown:
             self.scene.show(SKIN if key == SKIN else "glass")
+        self._lone = False
         x, y = self.scene.project(point)[0]
         within = 0 <= x < self.scene.size[0] and 0 <= y < self.scene.size[1]
         if is_inside(name) or (within and self.scene.seen(point[None], [key])[0]):
             return
-        side = next((side for side, _ in VIEWS.values() if self.scene.seen(point[None], [key], side)[0]), None)
+        side = self._side_of(name)
+        if side is None and key != SKIN:
+            self._lone = True
+            self.scene.show("alone", key)
+            side = self._side_of(name)
         if side is not None:
             self._look("view", side)
+        if self._lone:
+            self.scene.look_at(point, LONE_MM)
+
+    def _side_of(self, name: str) -> str | None:
+        """The named side from which a landmark is seen best."""
+        return self.scene.side_of(self.made.at(name), self.made.surface[name], [side for side, _ in VIEWS.values()])
 
     def place(self, x: float, y: float) -> None:
         """Put the chosen landmark where a pixel of the view shows the surface that it belongs to, or say why it cannot be."""
@@ -124,7 +136,8 @@ class LandmarkDesk:
         try:
             saved = self.saving.done()
         except (ValueError, OSError) as error:
-            self.said = Said(f"Nothing was saved. {error}", "bad")
+            why = str(error)
+            self.said = Said(f"Nothing was saved. {why[:1].upper()}{why[1:]}", "bad")
             return True
         if saved is not None:
             self._show(saved)

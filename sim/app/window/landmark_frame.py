@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from meshes.real_bounds import is_inside
 from sim.app.window.corrections import Corrections, title_of
-from sim.app.window.draw import LINE, SMALL_PX, TITLE_PX, Sheet, inset
+from sim.app.window.draw import LINE, SMALL_PX, SOFT, TITLE_PX, Sheet, inset
 from sim.app.window.landmark_marks import Dot, draw_key
 from sim.app.window.landmark_panel import colour_of
 from sim.landmark_rows import Row
@@ -29,7 +29,11 @@ ONE_PX, BEHIND_MM = 6.0, 5.0  # dots so near one another look like one, and the 
 LAYERS = {"glass": "Bones, clear skin", "bones": "Bones", "skin": "Skin", "alone": "Its bone alone"}
 VIEWS = {
     "b": ("posterior", "Behind"), "r": ("right", "Right"), "l": ("left", "Left"), "f": ("anterior", "Front"),
-    "t": ("superior", "Above"),
+    "t": ("superior", "Above"), "d": ("inferior", "Below"),
+}  # fmt: skip
+COLOURS = {
+    "asked": "please look", "unsure": "under 0.5", "fair": "0.5 to 0.75", "sure": "over 0.75", "hand": "by hand",
+    "model": "follows from others",
 }  # fmt: skip
 
 
@@ -117,8 +121,10 @@ def draw_colours(sheet: Sheet, box: Box, made: Corrections) -> None:
     """Say what the colours of the dots mean, of those that there are."""
     sheet.fill(Box(box.x0, box.y0, box.x1, box.y0 + 1), LINE)
     used = {colour_of(made, row) for row in made.rows}
-    x, y = float(box.x0 + sheet.px(10)), (box.y0 + box.y1) / 2
-    for colour, text in BANDS.values():
-        if colour in used:
-            x = draw_key(sheet, x, y, colour, text) + sheet.px(18)
+    x, y, head = float(box.x0 + sheet.px(10)), (box.y0 + box.y1) / 2, "Confidence:"
+    sheet.text(x, y, head, SMALL_PX, SOFT)
+    x += sheet.width_of(head, SMALL_PX) + sheet.px(12)
+    for band, text in COLOURS.items():
+        if BANDS[band][0] in used:
+            x = draw_key(sheet, x, y, BANDS[band][0], text) + sheet.px(16)
 

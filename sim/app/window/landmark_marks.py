@@ -131,7 +131,7 @@ def _word(dot: Dot, text: str, lead: float, sheet: Sheet, size: tuple[int, int],
     wide = sheet.width_of(text, SMALL_PX, dot.bold or dot.chosen) + sheet.px(4)
     high, ring = sheet.px(SMALL_PX + 4), sheet.px(RING_PX - DOT_PX) if dot.chosen else 0
     gap = sheet.px(GAP_PX) + ring + (sheet.px(lead) if lead else 0)
-    for dx, dy in WAYS:
+    for dx, dy in _ways(dot):
         x = dot.x + dx * gap - (wide if dx < 0 else wide / 2 if dx == 0 else 0)
         y = dot.y + dy * (gap + (0 if dx == 0 else -0.3 * gap)) - high / 2 - (0 if dx else -dy * high / 4)
         box = (x, y, x + wide, y + high)
@@ -139,6 +139,12 @@ def _word(dot: Dot, text: str, lead: float, sheet: Sheet, size: tuple[int, int],
         if inside and not any(_meets(box, b) for b in blocked if not _own(b, dot)):
             return Word(dot, text, box, led=lead > 0)
     return None
+
+
+def _ways(dot: Dot) -> list[tuple[int, int]]:
+    """Where words may stand about a dot: away from the line of its move first."""
+    x, y = (0.0, 0.0) if dot.was is None else (dot.was[0] - dot.x, dot.was[1] - dot.y)
+    return sorted(WAYS, key=lambda way: way[0] * x + way[1] * y > 0)
 
 
 def _meets(a: Rect, b: Rect) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from meshes.real_bounds import is_inside
 from meshes.terms import split_key
 from sim.app.window.corrections import Corrections, title_of
 from sim.app.window.draw import (
@@ -34,7 +35,7 @@ from sim.page import Box
 
 ROW_PX, CHOSEN_PX, SAVE_PX = 23, 252, 150
 FIRST, REST = "To be looked at first", "All others"
-NOT_SURE = "not found on the person: it follows from the others"
+LEAST_MM = 0.05
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,15 @@ def _draw_chosen(sheet: Sheet, box: Box, made: Corrections, row: Row) -> None:
                TITLE_PX, bold=True)  # fmt: skip
     sheet.text(inner.x1, inner.y0 + sheet.px(9), f"no. {row.number}", SMALL_PX, SOFT, anchor="rm")
     asked = "; please look" if row.asked and row.name not in (*made.moved, *made.approved) else ""
-    sure = f"{row.sure} of 1{asked}" if row.confidence is not None else NOT_SURE
+    sure = f"{row.sure} of 1{asked}"
     where = made.surface[row.name].replace("_", " ")
     far = f"{made.far_mm(row.name):.1f} mm" if row.name in made.moved else "not"
-    lines = [("Confidence", sure, BAD if asked else INK), ("How", row.how, INK), ("Lies on", where, INK), ("Moved", far, INK)]
+    lies = "Lies in" if is_inside(row.name) else "Lies on"
+    lines = [("Confidence", sure, BAD if asked else INK), ("How", row.how, INK), (lies, where, INK), ("Moved", far, INK)]
     if split_key(row.name)[1] == "median":
         aside = float(made.at(row.name)[0])
-        lines.append(("Midline", f"{abs(aside):.1f} mm to the patient's {'right' if aside > 0 else 'left'} of it", INK))
+        beside = f"{abs(aside):.1f} mm to the patient's {'right' if aside > 0 else 'left'} of it"
+        lines.append(("Midline", beside if abs(aside) >= LEAST_MM else "in it", INK))
     y, first = inner.y0 + sheet.px(26), sheet.px(84)
     for head, text, ink in lines[0 if row.confidence is not None else 1 :]:
         sheet.text(inner.x0, y + line_height(sheet.px(SMALL_PX)) / 2, head, SMALL_PX, SOFT)

@@ -18,6 +18,7 @@ from sim.app.window.landmark_panel import draw_panel
 from sim.app.window.landmark_saving import Save
 from sim.app.window.pointer import TURN
 from sim.app.window.screen import Input
+from sim.cameras import View
 from sim.compose import told_of
 from sim.credit_strip import strip
 from sim.landmark_rows import Row
@@ -58,6 +59,7 @@ class LandmarkWindow:
         self._fit()
         self.desk = LandmarkDesk(anatomy, rows, save, (self.places.view.width, self.places.view.height), clock)
         self._drag: tuple[str, int, int] | None = None
+        self._seen: tuple[View | None, str] = None, ""  # camera and layer of the last picture
         self._slipped, self._hover, self._picked_s = False, "", -TWICE_S
         self._scroll: int | None = None  # of the list, pixels; as the chosen landmark asks for, if None
         self._changed, self._fine, self._turning, self._since = True, False, False, clock()
@@ -112,6 +114,7 @@ class LandmarkWindow:
         desk, view = self.desk, self.places.view
         sheet = Sheet(self._size, self.places.scale)
         sheet.lay(picture_of(desk.scene.image(fine=fine)), view.x0, view.y0)
+        self._seen = desk.scene.camera, desk.scene.layer
         self.dots = dots_of(desk.scene, desk.made, desk.chosen, self._hover)
         worded = [d for d in self.dots if d.bold or d.chosen or not self._turning]  # the others' words would jump about
         self.words = words_of(worded, sheet, desk.scene.size, taken(desk.scene.size))
@@ -136,7 +139,7 @@ class LandmarkWindow:
             self._do(KEYS[key])
 
     def _do(self, deed: str) -> None:
-        chosen = self.desk.chosen
+        chosen, self._turning = self.desk.chosen, deed in ("nearer", "farther")
         self.desk.do(deed)
         if self.desk.chosen != chosen and not deed.startswith("choose"):
             self._scroll = None
@@ -159,7 +162,9 @@ class LandmarkWindow:
     def _release(self) -> None:
         """A press that was let go in its place is a click: it chooses the dot there, else puts the chosen landmark there."""
         drag, self._drag = self._drag, None
-        if drag is None or drag[0] != "left" or self._slipped:
+        scene = self.desk.scene
+        unseen = self._seen[0] is not scene.camera or self._seen[1] != scene.layer  # what was clicked on is no longer there
+        if drag is None or drag[0] != "left" or self._slipped or unseen:
             return
         x, y = drag[1] - self.places.view.x0, drag[2] - self.places.view.y0
         name = dot_at(self.dots, x, y, REACH_PX * self.places.scale)
