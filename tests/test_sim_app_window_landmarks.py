@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from meshes import library
 from meshes.model import Anatomy
 from meshes.real_correct import BY_HAND
-from meshes.surface import SurfaceQuery
 from sim.app.scene.bones import LAYERS as SHOWN
 from sim.app.window.corrections import Corrections
 from sim.app.window.landmark_frame import LAYERS, VIEWS, taken
@@ -223,6 +223,7 @@ def test_what_is_saved_is_what_was_seen(kept: Path, monkeypatch: pytest.MonkeyPa
     hand.click(*hand.pixel(up(hand)))
     hand.choose("nasion")
     hand.press("a")
+    skin_first = library.read("mine").landmark("inion_skin")
     goal, first, nasion = hand.at().copy(), library.read("mine").landmark("inion"), hand.at("nasion").copy()
     hand.press("q")
     assert not hand.window.closed and "2 changes are not saved" in hand.desk.said.text
@@ -237,6 +238,9 @@ def test_what_is_saved_is_what_was_seen(kept: Path, monkeypatch: pytest.MonkeyPa
     far = np.linalg.norm(goal - first)
     assert hand.desk.told[:2] == (f"Set by hand: Inion, {far:.1f} mm from where it was.", "Approved: Nasion.")
     assert "Estimated error of what is carried over: 4.4 mm (was 4.4 mm), nine in ten within 9.0 mm." in hand.desk.told
+    site = next(line for line in hand.desk.told if "medial third" in line)
+    skin = now.landmark("inion_skin") - skin_first
+    assert all(float(mm) == pytest.approx(2 / 3 * np.linalg.norm(skin), abs=1.5) for mm in re.findall(r"(\d\.\d) mm", site))
     assert hand.desk.made.count == 0
     np.testing.assert_allclose(hand.at(), goal, atol=0.01)
     hand.window.frame()
@@ -267,7 +271,7 @@ def test_a_saving_that_fails_loses_nothing(hand: Hand, kept: Path, monkeypatch: 
 def test_no_word_lies_over_another_and_sides_are_true(hand: Hand) -> None:
     assert tuple(LAYERS) == SHOWN
     for key, (side, _) in VIEWS.items():
-        for layer in ("1", "3"):
+        for layer in ("1", "3") if side == "anterior" else ("3",) if side == "left" else ("1",):
             hand.press(layer, key)
             words, size = [w.box for w in hand.window.words], hand.desk.scene.size
             assert len(words) > 4, (side, layer)
@@ -280,8 +284,8 @@ def test_no_word_lies_over_another_and_sides_are_true(hand: Hand) -> None:
                 assert (x[name] < x[name[:-4] + "right"]) == (marks["left"] == "L")
                 pairs += 1
             assert pairs >= 2 or side in ("left", "right")
-    shown = {d.name for d in hand.window.dots}
-    assert not {"inion", "mastoid_tip_left"} & (shown - {hand.desk.chosen})  # the skin hides them
+            bony = {"inion", "mastoid_tip_left", "nasion", "menton"} - {hand.desk.chosen}
+            assert bool(bony & x.keys()) == (layer == "1") or side == "superior"  # the skin hides them
 
 
 @pytest.mark.image
@@ -290,7 +294,7 @@ def test_the_window_says_what_it_is_at_any_size(hand: Hand) -> None:
     assert "choose:inion" in (deed for _, deed in hand.window.zones)
     for _ in range(9):
         hand.window.handle(Input("wheel", x=SIZE[0] - 100, y=SIZE[1] // 2))
-        hand.window.frame()
+    hand.window.frame()
     assert "choose:inion" not in (deed for _, deed in hand.window.zones)
     hand.press("p", "n")
     for size, scale in (((900, 600), 1.0), ((2000, 1300), 1.8), (SIZE, 1.0)):
@@ -303,14 +307,13 @@ def test_the_window_says_what_it_is_at_any_size(hand: Hand) -> None:
     assert DISCLAIMER.startswith("For training") and len(hand.window._foot()) > 0
 
 
-def test_effects_tell_how_far_site_and_nerve_have_moved(anatomy: Anatomy) -> None:
-    assert effects(anatomy, anatomy) == []
-    lifted = SurfaceQuery(anatomy["skin"].mesh).walk(anatomy.landmark("inion_skin"), [0.0, 0.0, 1.0], 6.0)[0]
-    after = Anatomy.of("after", anatomy.structures.values(), {**anatomy.landmarks, "inion_skin": lifted}, anatomy.curves)
-    site, nerve = effects(anatomy, after)
-    far = [float(mm) for mm in re.findall(r"(\d\.\d) mm", site)]
-    assert "medial third" in site and len(far) == 2 and all(3.0 < mm < 5.0 for mm in far)  # two thirds of the way to the inion
-    assert nerve == "Greater occipital nerve at the superior nuchal line: moved 0.0 mm (right), 0.0 mm (left)."
+def test_the_way_of_the_nerve_is_told_of_both_sides(anatomy: Anatomy) -> None:
+    assert effects(anatomy, anatomy) == []  # no landmark has moved
+    nerves = [anatomy[f"greater_occipital_nerve_{side}"] for side in ("right", "left")]
+    moved = [replace(nerves[0], centerline=nerves[0].centerline + [0.0, -3.0, 0.0]), nerves[1]]
+    before = Anatomy.of("few", nerves, {"inion": anatomy.landmark("inion")}, anatomy.curves)
+    after = Anatomy.of("few", moved, {"inion": anatomy.landmark("inion") + 1.0}, anatomy.curves)
+    assert effects(before, after) == ["Greater occipital nerve at the superior nuchal line: moved 3.0 mm (right), 0.0 mm (left)."]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a screen")

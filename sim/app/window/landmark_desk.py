@@ -143,7 +143,7 @@ class LandmarkDesk:
             self._show(saved)
             return True
         new, self._second = second != self._second, second
-        self.said = Said(f"Being saved: the model is laid on anew, about a minute. {second} s")
+        self.said = Said(f"The model is laid on anew: about a minute, longer on a busy machine. {second} s", "busy")
         return new
 
     def _look(self, name: str, what: str) -> None:

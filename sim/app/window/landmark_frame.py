@@ -127,4 +127,3 @@ def draw_colours(sheet: Sheet, box: Box, made: Corrections) -> None:
     for band, text in COLOURS.items():
         if BANDS[band][0] in used:
             x = draw_key(sheet, x, y, BANDS[band][0], text) + sheet.px(16)
-

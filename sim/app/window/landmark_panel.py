@@ -40,7 +40,7 @@ LEAST_MM = 0.05
 
 @dataclass(frozen=True)
 class Said:
-    """What the window says at the foot of its panel: words, and whether they warn, rejoice or tell."""
+    """What the window says at the foot of its panel: words, of a kind: 'info', 'good', 'warning', 'bad', 'busy' saving."""
 
     text: str
     kind: str = "info"
@@ -165,16 +165,17 @@ def _save_height(sheet: Sheet, wide: int, said: Said) -> int:
 
 def _draw_save(sheet: Sheet, box: Box, made: Corrections, said: Said) -> None:
     """What is still to be saved, the last words, saving and leaving."""
-    sheet.card(box, line=said.ink if said.kind != "info" else LINE)
+    sheet.card(box, line=said.ink if said.kind not in ("info", "busy") else LINE)
     inner, gap = inset(box, sheet.px(PAD_PX)), sheet.px(5)
-    count = f"{made.count} {'change' if made.count == 1 else 'changes'}, not saved" if made.count else "Nothing to save"
-    sheet.text(inner.x0, inner.y0 + sheet.px(8), count, TEXT_PX, INK, bold=True)
+    busy = said.kind == "busy"
+    changes = f"{made.count} {'change' if made.count == 1 else 'changes'}, {'being' if busy else 'not'} saved"
+    sheet.text(inner.x0, inner.y0 + sheet.px(8), changes if made.count else "Nothing to save", TEXT_PX, INK, bold=True)
     sheet.lines(Box(inner.x0, inner.y0 + sheet.px(20), inner.x1, inner.y1), said.text, SMALL_PX, said.ink)
     wide = (inner.width - gap) // 2
     for n, (key, word, deed) in enumerate((("S", "save", "save"), ("Q", "leave", "leave"))):
         x = inner.x0 + n * (wide + gap)
         place = Box(x, inner.y1 - sheet.px(BUTTON_PX), x + wide, inner.y1)
-        sheet.button(place, key, word, deed, main=deed == "save" and bool(made.count))
+        sheet.button(place, key, word, deed, main=deed == "save" and bool(made.count) and not busy)
 
 
 def _places(rows: Sequence[Row]) -> dict[str, tuple[float, float]]:
