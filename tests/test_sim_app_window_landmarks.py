@@ -250,9 +250,14 @@ def test_what_is_saved_is_what_was_seen(kept: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.image
-def test_a_saving_that_fails_loses_nothing(hand: Hand, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_saving_that_fails_loses_nothing(
+    hand: Hand, kept: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def folded(*_args: object, **_more: object) -> None:
         raise ValueError("the model cannot be carried to these points.")
+
+    def broken(*_args: object, **_more: object) -> None:
+        raise RuntimeError("a slip")
 
     monkeypatch.setattr("meshes.real_correct.real_anatomy", folded)
     before = files(kept)
@@ -261,9 +266,11 @@ def test_a_saving_that_fails_loses_nothing(hand: Hand, kept: Path, monkeypatch: 
     hand.press("s")
     assert hand.wait() == "Nothing was saved. The model cannot be carried to these points."
     assert hand.desk.made.moved == ("inion",) and files(kept) == before
-    hand.press("q")
-    hand.press("n")
-    hand.press("q")
+    monkeypatch.setattr("meshes.real_correct.real_anatomy", broken)
+    hand.press("s")
+    assert "is still here" in hand.wait() and hand.desk.made.moved == ("inion",) and files(kept) == before
+    assert "saving failed" in caplog.text
+    hand.press("q", "n", "q")
     assert not hand.window.closed  # something else was done between: it asks again
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -22,7 +23,10 @@ CLOSE_MM, LONE_MM = 90.0, 240.0  # width of the picture of a place close up, and
 HELLO = "Click a dot to choose it, then the place where it belongs. N, P: next, previous. Drag turns, with Shift it shifts; \
 the wheel zooms."
 SAVES = "S saves: the model is then laid on anew, which takes about a minute."
+BROKEN = "This went wrong inside the program. What you moved is still here; the terminal says more."
 UNDOES = "U undoes the last step."
+
+log = logging.getLogger(__name__)
 
 
 class LandmarkDesk:
@@ -138,6 +142,10 @@ class LandmarkDesk:
         except (ValueError, OSError) as error:
             why = str(error)
             self.said = Said(f"Nothing was saved. {why[:1].upper()}{why[1:]}", "bad")
+            return True
+        except Exception:
+            log.exception("saving failed")
+            self.said = Said(BROKEN, "bad")
             return True
         if saved is not None:
             self._show(saved)

@@ -81,8 +81,8 @@ def words_of(dots: Sequence[Dot], sheet: Sheet, size: tuple[int, int], taken: Se
     blocked = [*taken, *((d.x - r, d.y - r, d.x + r, d.y + r) for d in dots)]
     out = []
     for dot in sorted(dots, key=lambda d: (not d.chosen, not d.bold)):
-        reach = len(LEAD_PX) if dot.bold or dot.chosen else 2
-        tries = [(t, lead) for t in (dot.text, dot.number) for lead in LEAD_PX[: reach if t == dot.number or dot.bold else 1]]
+        reach = len(LEAD_PX) if dot.bold or dot.chosen else 1
+        tries = [*((dot.text, lead) for lead in LEAD_PX[:reach]), *((dot.number, lead) for lead in LEAD_PX)]
         word = next((w for text, lead in tries if (w := _word(dot, text, lead, sheet, size, blocked)) is not None), None)
         if word is not None:
             out.append(word)

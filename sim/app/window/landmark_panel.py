@@ -68,6 +68,8 @@ def state_of(made: Corrections, row: Row) -> tuple[str, str]:
     if row.name in made.moved:
         if why := made.refusal(row.name):
             return f"Would be refused. {why} U undoes it.", BAD
+        if why := made.refusal():
+            return f"Moved by hand; nothing can be saved yet. {why}", WARN
         return "Moved by hand; can be saved.", GOOD
     if row.name in made.approved:
         return "Approved where it is; can be saved.", GOOD
