@@ -38,6 +38,7 @@ def show(args: argparse.Namespace, save: Callable[[str, Callable[[Anatomy], Anat
         raise BadInput(f"{args.name} has no landmarks that were found on a person; there is nothing to correct.")
     screen = opened(f"Inion: landmarks of {args.name}", SIZE)
     try:
+        _wait(screen)
         with progress("looking", 1, quiet=args.quiet) as step, hushed():
             step("how each landmark was found")
             window = LandmarkWindow(anatomy, rows_of(anatomy), lambda change: save(args.name, change))
@@ -48,6 +49,17 @@ def show(args: argparse.Namespace, save: Callable[[str, Callable[[Anatomy], Anat
     finally:
         screen.close()
     return list(window.desk.told) or ["Nothing was saved."]
+
+
+def _wait(screen: Screen) -> None:
+    """Say in the window that one has to wait: an anatomy that does not tell how its landmarks were found is looked at anew."""
+    from sim.app.window.draw import TITLE_PX, Sheet
+
+    sheet = Sheet(screen.size, screen.scale)
+    middle = (sheet.image.width / 2, sheet.image.height / 2)
+    sheet.text(*middle, "One moment: the landmarks are being looked at.", TITLE_PX, anchor="mm")
+    screen.inputs()
+    screen.show(sheet.pixels())
 
 
 def opened(title: str, size: tuple[int, int]) -> Screen:

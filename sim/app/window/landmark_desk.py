@@ -151,7 +151,8 @@ class LandmarkDesk:
             self._show(saved)
             return True
         new, self._second = second != self._second, second
-        self.said = Said(f"The model is laid on anew: about a minute, longer on a busy machine. {second} s", "busy")
+        what = "The model is laid on anew: about a minute, longer on a busy machine." if self.made.moved else "It is being written."
+        self.said = Said(f"{what} {second} s", "busy")
         return new
 
     def _look(self, name: str, what: str) -> None:
@@ -169,7 +170,7 @@ class LandmarkDesk:
         if why := self.made.refusal(self.chosen) or self.made.refusal():
             self.said = Said(f"Would be refused. {why} {UNDOES}", "bad")
         else:
-            self.said = Said(SAVES if self.made.count else HELLO)
+            self.said = Said(SAVES if self.made.moved else "S saves: nothing moves." if self.made.count else HELLO)
 
     def _undo(self) -> None:
         name = self.made.undo()
