@@ -23,6 +23,7 @@ CLOSE_MM, LONE_MM = 90.0, 240.0  # width of the picture of a place close up, and
 HELLO = "Click a dot to choose it, then the place where it belongs. N, P: next, previous. Drag turns, with Shift it shifts; \
 the wheel zooms."
 SAVES = "S saves: the model is then laid on anew, which takes about a minute."
+LAID = "The model is laid on anew: about a minute, longer on a busy machine."
 BROKEN = "This went wrong inside the program. What you moved is still here; the terminal says more."
 UNDOES = "U undoes the last step."
 
@@ -151,8 +152,7 @@ class LandmarkDesk:
             self._show(saved)
             return True
         new, self._second = second != self._second, second
-        what = "The model is laid on anew: about a minute, longer on a busy machine." if self.made.moved else "It is being written."
-        self.said = Said(f"{what} {second} s", "busy")
+        self.said = Said(f"{LAID if self.made.moved else 'It is being written.'} {second} s", "busy")
         return new
 
     def _look(self, name: str, what: str) -> None:
