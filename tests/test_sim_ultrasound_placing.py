@@ -22,11 +22,16 @@ SIDES = ("right", "left")
 NAMES = tuple(named_poses())
 FLIP = np.array([-1.0, 1.0, 1.0])
 LEFT = np.array([-1.0, 0, 0])
-NERVE, ARTERY = "greater_occipital_nerve", "occipital_artery"
+NERVE, ARTERY, OCI = "greater_occipital_nerve", "occipital_artery", "obliquus_capitis_inferior"
 
 
 def angle(a: Array, b: Array) -> float:
     return float(np.rad2deg(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
+
+
+def way_of(vertices: Array) -> Array:
+    """Direction along a muscle."""
+    return np.asarray(np.linalg.svd(vertices - vertices.mean(axis=0), full_matrices=False)[2][0])
 
 
 def in_image(pose: ProbePose, points: Array) -> Array:
@@ -117,9 +122,8 @@ def test_oblique_shows_the_nerve_between_its_muscles(
     assert subject.query(f"semispinalis_capitis_{side}").contains(up).any()
     cephalad = rotation_deg(pose, skin) * (-1 if side == "right" else 1)
     assert 15 <= cephalad <= 35
-    muscle = anatomy[f"obliquus_capitis_inferior_{side}"].mesh.vertices_mm
-    along = np.linalg.svd(muscle - muscle.mean(axis=0), full_matrices=False)[2][0]
-    assert abs(along @ pose.elevation) < np.sin(np.deg2rad(3))
+    muscle = anatomy[f"{OCI}_{side}"].mesh.vertices_mm
+    assert abs(way_of(muscle) @ pose.elevation) < np.sin(np.deg2rad(3))
     assert abs((muscle.mean(axis=0) - pose.centre_mm) @ pose.elevation) < 2
 
 
@@ -175,7 +179,6 @@ def test_other_people(patient: dict[str, object]) -> None:
     import sim
 
     someone = sim.load_anatomy(sim.Patient(**patient))  # type: ignore[arg-type]
-    skin = Subject(someone).query("skin")
     for name in NAMES:
         pose = probe_pose(someone, name, "right")
         if not (of := named_poses()[name].of):
@@ -183,7 +186,44 @@ def test_other_people(patient: dict[str, object]) -> None:
         seen = in_image(pose, crossing(someone[f"{of[0]}_right"].centerline, pose))  # type: ignore[arg-type]
         assert np.abs(seen[:, 0]).min() <= named_poses()[name].within_mm + 0.1
         if name == "c2-oblique":
-            assert 15 - 0.1 <= -rotation_deg(pose, skin) <= 35 + 0.1
+            assert abs(way_of(someone[f"{OCI}_right"].mesh.vertices_mm) @ pose.elevation) < np.sin(np.deg2rad(3))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_nerve_through_the_muscle_is_sought_where_it_lies_on_its_back(
+    anatomy: Anatomy, subject: Subject, placed: dict[tuple[str, str], ProbePose], side: str
+) -> None:
+    """As in one of thirteen people, the nerve runs within the muscle where the plane is sought first; it comes out farther up."""
+    usual, key = placed["c2-oblique", side], f"{NERVE}_{side}"
+    line, muscle = anatomy[key].centerline, subject.query(f"{OCI}_{side}")
+    assert line is not None
+    within = np.exp(-((((line - usual.face_mm) @ usual.elevation) / 3.0) ** 4))
+    pierces = replace(anatomy[key], centerline=line + 6.0 * within[:, None] * usual.axis)
+    someone = replace(anatomy, structures=MappingProxyType({**anatomy.structures, key: pierces}))
+    pose, near = probe_pose(someone, "c2-oblique", side), 15.0
+    for plane, inside in ((usual, True), (pose, False)):
+        met = crossing(pierces.centerline, plane)  # type: ignore[arg-type]
+        met = met[np.abs((met - plane.face_mm) @ plane.lateral) < near][-1]
+        assert muscle.contains(met[None])[0] == inside
+    assert 0 < muscle.ray(met, pose.axis, 20.0)[0][0] < 4 and len(
+        subject.query(f"semispinalis_capitis_{side}").ray(met, -pose.axis, 9.0)[0]
+    )
+    slid = abs((pose.centre_mm - usual.centre_mm) @ usual.elevation)
+    assert 2 < slid < 10 and abs((met - pose.centre_mm) @ pose.lateral) <= 6.1
+    assert abs(pose.elevation @ way_of(anatomy[f"{OCI}_{side}"].mesh.vertices_mm)) < np.sin(np.deg2rad(3))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_muscle_that_does_not_run_between_its_bones_is_told(anatomy: Anatomy, side: str) -> None:
+    key = f"c1_transverse_tip_{side}"
+    for up, sound in ((3.0, True), (-25.0, False), (25.0, False)):
+        moved = MappingProxyType({**anatomy.landmarks, key: anatomy.landmark(key) + [0, 0, up]})
+        someone = replace(anatomy, landmarks=moved)
+        if sound:
+            assert probe_pose(someone, "c2-oblique", side).name == "c2-oblique"
+            continue
+        with pytest.raises(ValueError, match=rf"{OCI}_{side} asks for a rotation of .* within 8\. Check the landmarks"):
+            probe_pose(someone, "c2-oblique", side)
 
 
 def test_same_question_same_answer(anatomy: Anatomy, placed: dict[tuple[str, str], ProbePose]) -> None:

@@ -15,11 +15,10 @@ from meshes.model import Anatomy
 from meshes.points import load_table
 from meshes.surface import SurfaceQuery
 from sim.ultrasound.pose_rules import LEFT, SEATS, NamedPose, Seat, named_poses
-from sim.ultrasound.poses import ProbePose, contact, crossing, finite, pose_table, rotate, slide, tilt
+from sim.ultrasound.poses import ProbePose, contact, crossing, finite, pose_table, slide, tilt
 
 Array = NDArray[np.float64]
 SETTLED_MM, MOST_STEPS = 0.005, 40
-MOST_TURNS, TURNED_DEG = 6, 0.02
 
 
 def flat_on_skin(
@@ -77,7 +76,7 @@ def probe_pose(anatomy: Anatomy, name: str, side: str = "right", *, press_mm: fl
     ------
     ValueError
         If the name or side is unknown, the anatomy lacks a landmark or structure that the pose is found by, the plane misses what
-        it must show, or obliquus capitis inferior asks for a rotation that the manoeuvre does not have.
+        it must show, or obliquus capitis inferior does not lie along the line between its two bones.
     """
     row = named_poses()[check_choice("name", name, named_poses())]
     check_choice("side", side, ("right", "left"))
@@ -86,7 +85,8 @@ def probe_pose(anatomy: Anatomy, name: str, side: str = "right", *, press_mm: fl
         seat, skin = SEATS[name](subject, side, row), subject.query("skin")
         pose = _settled(skin, seat, row)
         if name == "c2-oblique":
-            pose = _turned_as_taught(pose, skin, seat, row, side)
+            _along_the_bones(pose, subject, side)
+            pose = _on_its_muscle(subject, pose, seat, row, side)
         if name == "occipital-artery":
             pose = _leaning(pose, skin, seat, row)
         _check_seen(pose, seat, row)
@@ -238,21 +238,44 @@ def _boxes_meet(a: Array, b: Array) -> bool:
     return bool((a.min(axis=0) <= b.max(axis=0)).all() and (b.min(axis=0) <= a.max(axis=0)).all())
 
 
-def _turned_as_taught(pose: ProbePose, skin: SurfaceQuery, seat: Seat, row: NamedPose, side: str) -> ProbePose:
-    """Along the muscle as well as the rotations of the manoeuvre allow; raise ValueError if that is far from along it."""
-    rule, way = pose_table()["rotation"], -1.0 if side == "right" else 1.0
-    low, high = rule["allowed_deg"]
-    asked = found = way * rotation_deg(pose, skin)
-    for _ in range(MOST_TURNS):
-        excess = found - min(max(found, low), high)
-        if abs(excess) < TURNED_DEG:
-            break
-        pose = _settled(skin, replace(seat, hint=rotate(pose, -way * excess).lateral), row)
-        found = way * rotation_deg(pose, skin)
-    off = math.degrees(math.asin(min(1.0, abs(float(seat.hint @ pose.elevation)))))
-    if off > rule["off_most_deg"] or not low - 1 <= found <= high + 1:
+def _along_the_bones(pose: ProbePose, subject: Subject, side: str) -> None:
+    """Raise ValueError if the probe's line is not that from the person's own spine of C2 to the transverse process of C1."""
+    most, way = float(pose_table()["rotation"]["off_most_deg"]), -1.0 if side == "right" else 1.0
+    bones = subject.anatomy.landmark(f"c1_transverse_tip_{side}") - subject.anatomy.landmark("c2_spinous_tip")
+    bones = bones - (bones @ pose.axis) * pose.axis
+    taken = replace(pose, lateral=bones if bones @ pose.lateral > 0 else -bones)
+    asked, allowed = (way * rotation_deg(p, subject.query("skin")) for p in (pose, taken))
+    if not abs(asked - allowed) <= most:
         raise ValueError(
-            f"obliquus_capitis_inferior_{side} asks for a rotation of {asked:.1f} degrees, lateral end cephalad; 'c2-oblique' "
-            f"allows {low:g} to {high:g}, and at {found:.1f} the muscle leaves the plane by {off:.1f} degrees."
+            f"obliquus_capitis_inferior_{side} asks for a rotation of {asked:.1f} degrees, lateral end cephalad, but the "
+            f"line from the spine of C2 to the transverse process of C1 for {allowed:.1f}; they must agree within {most:g}. "
+            f"Check the landmarks c2_spinous_tip and c1_transverse_tip_{side}."
         )
+
+
+def _on_its_muscle(subject: Subject, pose: ProbePose, seat: Seat, row: NamedPose, side: str) -> ProbePose:
+    """Slide across the muscle, no farther than it takes, until the nerve is seen on its back; the pose itself if it never is."""
+    key, line, _ = seat.lines[0]
+    if _on_back(subject, pose, _nearest(pose, *seat.lines[0]), side):
+        return pose
+    step, height = float(pose_table()["fine_slide"]["step_mm"]), (line - seat.through) @ pose.elevation
+    tried: set[int] = set()
+    for i in np.argsort(np.abs(height)):
+        if (at := round(height[i] / step)) in tried or not _on_back(subject, pose, line[i], side):
+            continue
+        tried.add(at)
+        there = replace(seat, through=seat.through + height[i] * pose.elevation, lines=((key, line, line[i]), *seat.lines[1:]))
+        slid = _settled(subject.query("skin"), there, row)
+        if _on_back(subject, slid, _nearest(slid, *there.lines[0]), side):
+            return slid
     return pose
+
+
+def _on_back(subject: Subject, pose: ProbePose, at: Array | None, side: str) -> bool:
+    """Whether a place lies outside obliquus capitis inferior with its back close under it along the beam."""
+    if at is None:
+        return False
+    far, normals = subject.query(f"obliquus_capitis_inferior_{side}").ray(
+        at, pose.axis, float(pose_table()["fine_slide"]["bed_mm"])
+    )
+    return len(far) > 0 and float(normals[np.argmin(far)] @ pose.axis) < 0
