@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from scenarios.targets import FoundTarget
 from sim.training.actions import Wait
+from sim.training.critical import critical_errors
+from sim.training.metrics import measure
 from sim.training.spread import deposit_at
 from sim.training.state import Event, HeldNeedle, Moment, TrialLog, TrialState
 from sim.training.world import World
@@ -78,3 +80,31 @@ class Hand:
     def log(self) -> TrialLog:
         """What was done so far."""
         return TrialLog(self.world.procedure.key, self.world.side, tuple(self.moments), self.world.about)
+
+
+def value(hand: Hand, key: str) -> float | None:
+    return measure(hand.world, hand.log, [key])[key].value
+
+
+def keys(hand: Hand) -> list[str]:
+    return [c.key for c in critical_errors(hand.world, hand.log)]
+
+
+def at_target(world: World, short_mm: float = 0.0) -> Hand:
+    """A needle straight through the skin to a little above the target's own point."""
+    t = world.targets[0]
+    return Hand(world).hold(t.skin_mm, t.direction).push(t.depth_mm - short_mm, pieces=3)
+
+
+def in_plane_beside(world: World) -> Array:
+    """A place near the target, in the plane between its two layers and outside the nerve."""
+    t = world.targets[0]
+    above, below = (world.ground.surface(key) for key in t.between)
+    rng = np.random.default_rng(3)
+    for shift in rng.normal(scale=2.0, size=(400, 3)):
+        p = t.point_mm + shift
+        p = 0.5 * (above.closest(p)[0][0] + below.closest(p)[0][0])
+        tip = world.truth.tip(p)
+        if set(tip.layers) == set(t.between) and tip.nerve_mm > 0.3 and np.linalg.norm(p - t.point_mm) < 4:
+            return np.asarray(p)
+    raise AssertionError("no place in the plane near the target")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from meshes.terms import terms
 if TYPE_CHECKING:
     from meshes.measure import Subject
     from meshes.surface import SurfaceQuery
+    from sim.training.world import World
     from sim.ultrasound.image import BModeImage
     from sim.ultrasound.medium import Phantom
     from sim.ultrasound.poses import ProbePose
@@ -220,3 +221,28 @@ def placed(anatomy: Anatomy) -> dict[tuple[str, str], ProbePose]:
     from sim.ultrasound.pose_rules import named_poses
 
     return {(name, side): probe_pose(anatomy, name, side) for name in named_poses() for side in ("right", "left")}
+
+
+@pytest.fixture(scope="session")
+def worlds(anatomy: Anatomy, voxel_cache: Path) -> Callable[[str, str], World]:
+    """The world of a procedure on a side of the shipped model; each is made once."""
+    from sim.training.world import world_for
+
+    made: dict[tuple[str, str], World] = {}
+
+    def of(key: str, side: str = "right") -> World:
+        if (key, side) not in made:
+            made[key, side] = world_for(key, side, anatomy)
+        return made[key, side]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def c2(worlds: Callable[[str, str], World]) -> World:
+    return worlds("gon-block-c2", "right")
+
+
+@pytest.fixture(scope="session")
+def preempt(worlds: Callable[[str, str], World]) -> World:
+    return worlds("preempt-31", "both")

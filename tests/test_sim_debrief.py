@@ -1,102 +1,30 @@
+"""The page of a debrief: whole, sound and safe to read."""
+
 from __future__ import annotations
 
 import base64
 import io
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from html.parser import HTMLParser
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from meshes.model import Anatomy
-from sim.debrief.charts import RANGE_WIDE, cusum_chart, figure_of, points_chart, range_chart
-from sim.debrief.html import esc, tag
-from sim.debrief.moments import passes_of, shots_of
-from sim.debrief.overlay import words_beside
+from sim.debrief.moments import shots_of
 from sim.debrief.page import debrief, debrief_page
-from sim.debrief.scores import marks_of, scores, to_pass
+from sim.debrief.scores import to_pass
 from sim.debrief.sites import site_rows
-from sim.debrief.timeline import FLAG, LEFT, RIGHT, Note, clock, notes_of, timeline
-from sim.training.actions import action_from
-from sim.training.cusum import cusum
-from sim.training.metrics import measure, metric
-from sim.training.reference import Reference, derive
 from sim.training.scoring import score, told
 from sim.training.state import TrialLog
 from sim.training.trial import replay
 from sim.training.world import World, world_for
+from tests.debriefs import NAME, Reader, act, given_about, referred
 
 if TYPE_CHECKING:
     from sim.app.scene.live import SceneModel
-
-Array = NDArray[np.float64]
-VOID = {"meta", "img", "br", "line", "rect", "path", "circle", "polyline", "polygon"}
-NAME = 'Dr <script>alert("1")</script> & \'Söhne\''
-BEGUN = "2026-03-04T05:06:07+00:00"
-
-
-class Reader(HTMLParser):
-    """Elements, text and headings of a page; an element that is not closed in its order is an error."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(page)
-        self.close()
-        assert not self.open, f"not closed: {self.open}"
-
-    def handle_starttag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((name, dict(attrs)))
-        if name not in VOID:
-            self.open.append(name)
-
-    def handle_startendtag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((name, dict(attrs)))
-
-    def handle_endtag(self, name: str) -> None:
-        assert self.open and self.open.pop() == name, f"</{name}> closes nothing"
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for element, attributes in self.elements if element == name]
-
-
-def act(kind: str, at_s: float, **more: Any) -> Any:
-    return action_from({"kind": kind, "at_s": float(at_s), **more})
-
-
-def referred(world: World, log: TrialLog) -> Reference:
-    """Marks that half of what a log measured would miss: experts twice as good, novices as bad again."""
-    taken = measure(world, log, world.procedure.metrics)
-    good, bad = [], []
-    for i in range(3):
-        for runs, factor in ((good, 0.5 + 0.05 * i), (bad, 1.5 + 0.05 * i)):
-            turn = {k: 2.0 - factor if metric(k).better == "high" else factor for k in taken}
-            held = {k: 8.0 if m.value is None else m.value + 0.1 for k, m in taken.items()}
-            runs.append({k: value * turn[k] for k, value in held.items()})
-    return derive(good, bad, world.procedure.metrics, world.procedure.key)
-
-
-def given_about(log: TrialLog) -> TrialLog:
-    return replace(log, about=dict(log.about) | {"trainee": NAME, "started": BEGUN, "mode": "exam", "patient": "man"})
 
 
 @pytest.fixture(scope="module")
@@ -282,107 +210,6 @@ def test_the_map_shows_every_site(preempt: tuple[World, TrialLog], mapped: Reade
     assert mapped.text.count("nothing given") == 1 and mapped.text.count("(more than planned)") == 1
     told_of = [str(a["alt"]).removeprefix("Body map from ").split(":")[0] for a in mapped.all("img")]
     assert told_of == ["the front", "behind", "the patient's right", "the patient's left"]
-
-
-def test_a_way_ends_where_product_was_given(world: World, log: TrialLog) -> None:
-    ways = passes_of(world, log)
-    assert len(ways) == 2
-    for way, deposit in zip(ways, log.moments[-1].state.deposits, strict=True):
-        assert np.linalg.norm(way - deposit.tip_mm, axis=1).min() < 1e-6
-        assert abs(world.ground.skin.signed_distance(way[:1])[0]) < 0.1
-
-
-def test_without_a_probe_there_is_no_frame(world: World, log: TrialLog, scored: Mapping[str, Any]) -> None:
-    assert shots_of(log, [dict(c) | {"label": c["key"]} for c in scored["critical"]]) == ()
-
-
-def test_the_time_line_tells_what_happened(log: TrialLog) -> None:
-    critical = [{"at_s": 25.0, "label": "No aspiration", "text": "bare", "structure": ""}]
-    notes = notes_of(log, critical)
-    assert [note.number for note in notes] == list(range(1, len(notes) + 1))
-    assert [n.at_s for n in notes] == sorted(n.at_s for n in notes)
-    assert [n.at_s for n in notes if n.kind == "injected"] == [25.0, 50.0]
-    assert [n.severity for n in notes if n.kind == "critical"] == ["danger"]
-    drawn = timeline(log, notes)
-    assert "1.50 mL given" in drawn and "1:05 minutes" in drawn
-    assert drawn.count("g-hollow") == 1 and "not used" in drawn
-
-
-@given(st.lists(st.floats(0, 600), min_size=1, max_size=20), st.sampled_from([600.0, 1200.0]))
-def test_numbers_on_the_time_line_never_touch(times: list[float], span: float) -> None:
-    from sim.debrief.timeline import _spread
-
-    notes = [Note(i, t, "info", "", "", 1, "", "") for i, t in enumerate(sorted(times), 1)]
-    places = _spread(notes, span)
-    assert all(b - a >= FLAG for a, b in pairwise(places))
-    assert places[0] >= LEFT - 1e-9 and places[-1] <= RIGHT + 1e-9
-    if len(notes) == 1:
-        assert places[0] == pytest.approx(LEFT + (RIGHT - LEFT) * notes[0].at_s / span)
-
-
-@given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.floats(0, 50), st.floats(-1e3, 1e3))
-def test_one_s_own_dot_stands_on_its_side_of_the_mark(mine: float, low: float, wide: float, mark: float) -> None:
-    chart = range_chart("x", mine, (low + wide / 2, low, low + wide), [mark], "mm")
-    dot = float(re.search(r'<circle cx="([-\d.]+)"', chart)[1])  # type: ignore[index]
-    dash = float(re.search(r'<line x1="([-\d.]+)"[^>]*g-mark', chart)[1])  # type: ignore[index]
-    assert 0 <= dot <= RANGE_WIDE and 0 <= dash <= RANGE_WIDE
-    assert (dot - dash) * (mine - mark) >= -1e-9
-
-
-def test_it_is_said_where_the_pass_marks_come_from(scored: dict[str, Any]) -> None:
-    assert "Pass marks come from 12 recorded runs" in Reader(scores(scored, 12, 4)).text
-    assert "no pass marks" in Reader(scores(scored | {"measures": []}, 0, 4)).text
-
-
-def test_a_window_has_two_marks() -> None:
-    row = {"counted": True, "mark": 10.0, "better": "window", "expert": [45.0, 40.0, 50.0], "unit": "°"}
-    assert marks_of(row) == (35.0, 55.0) and to_pass(row) == "35° to 55°"
-    assert marks_of(row | {"counted": False}) == () and to_pass(row | {"better": "low"}) == "at most 10°"
-
-
-def test_curves_hold_every_attempt() -> None:
-    outcomes = [False, True, True, False]
-    drawn = cusum_chart(cusum(outcomes), outcomes)
-    assert drawn.count("g-mine") == 2 and drawn.count("g-off") == 2 and drawn.count("g-limit") == 2
-    assert "attempt 2: 80, passed" in points_chart([(20.0, False), (80.0, True)])
-
-
-@given(st.lists(st.tuples(st.integers(2, 18), st.integers(2, 18)), min_size=1, max_size=8, unique=True))
-def test_words_over_a_picture_keep_apart(cells: list[tuple[int, int]]) -> None:
-    places = np.array(cells, dtype=np.float64) * 40.0
-    drawn = words_beside([str(i) for i in range(1, len(cells) + 1)], places, (800, 800))
-    at = np.array([[float(v) for v in re.findall(r' [xy]="([-\d.]+)"', word)] for word in drawn])
-    apart = np.abs(at[:, None] - at[None])[~np.eye(len(at), dtype=bool)]
-    assert ((apart[:, 0] >= 8.0) | (apart[:, 1] >= 14.0)).all()
-    assert ((at > 0) & (at < 800)).all()
-
-
-@given(st.text(max_size=60))
-def test_text_stays_text(words: str) -> None:
-    reader = Reader(f"<!DOCTYPE html>\n{tag('p', esc(words), title=words)}")
-    assert [name for name, _ in reader.elements] == ["p"]
-    assert not re.search("[\x00-\x08\u202a-\u202e\u2066-\u2069]", reader.elements[0][1]["title"] or "")
-
-
-def test_figures_and_times_are_short() -> None:
-    assert [figure_of(v) for v in (0.0, 0.126, 2.0, 12.34, 123.4, -0.001, 100.0)] == ["0", "0.13", "2", "12.3", "123", "0", "100"]
-    assert figure_of(float("inf")) == "none"
-    assert (clock(0.0), clock(59.99), clock(125.0), clock(3600.0)) == ("0:00", "0:59", "2:05", "60:00")
-
-
-def test_colours_can_be_read() -> None:
-    style = files("sim").joinpath("data/debrief.css").read_text("utf-8")
-    paper = _light("#ffffff")
-    for name in ("ink", "soft", "deed", "good", "warn", "bad"):
-        colour = re.search(rf"--{name}: (#[0-9a-f]{{6}})", style)
-        assert colour is not None and (paper + 0.05) / (_light(colour[1]) + 0.05) >= 4.5, name
-
-
-def _light(colour: str) -> float:
-    """Relative luminance, as WCAG has it."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @pytest.mark.image
