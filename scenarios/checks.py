@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from meshes._check import unknown
 from scenarios.basics import Place
 from scenarios.faults import KeyPath
+from scenarios.measured import faults_of_measures
 from scenarios.model import Scenario
 from scenarios.selection import catalogue, procedure_names, select_one
 
@@ -21,7 +22,7 @@ def faults(scenario: Scenario) -> list[str]:
     """Return one line for each fault of a scenario whose types are sound."""
     found = [*_unknown_structures(scenario), *_procedure(scenario), *_names_twice(scenario), *_flat_cuts(scenario)]
     found += [*_sites_of_nothing(scenario), *_ultrasound(scenario), *_control_characters(scenario, ())]
-    found += [*_views_and_steps(scenario), *_film(scenario), *_page(scenario), *_maps(scenario)]
+    found += [*_views_and_steps(scenario), *_film(scenario), *_page(scenario), *_maps(scenario), *faults_of_measures(scenario)]
     return [scenario.origin.fault(path, message) for path, message in found]
 
 

@@ -20,6 +20,7 @@ UP = np.array([0.0, 0.0, 1.0])
 FORWARD = np.array([0.0, 1.0, 0.0])
 RIGHTWARD = np.array([1.0, 0.0, 0.0])
 HAIRLINE_SEARCH_MM = 120.0
+CLEAR_SEARCH_MM = 25.0
 
 
 def directions(side: Side) -> Mapping[str, Array]:
@@ -102,8 +103,10 @@ class Resolver:
 
     def _step(self, point: Array, step: Mapping[str, Any], side: Side) -> Array:
         (kind, name), *_ = step.items()
-        check_choice("step", kind, ("walk", "rise", "walk_until"))
+        check_choice("step", kind, ("walk", "rise", "walk_until", "clear"))
         skin = self.ground.skin
+        if kind == "clear":
+            return self._cleared(point, heading(name, side), f"{step['of']}_{side}", self.params[step["mm"]])
         if kind == "walk_until":
             return self._turned(point, heading(name, side), self.params[step["facing_deg"]], self.params[step["most"]])
         length = self.params[step["mm"]] if kind == "walk" else self._rise(point, step)
@@ -113,6 +116,19 @@ class Resolver:
         least = sum(self.params[name] for name in step["at_least"])
         share = self.params[step["fraction"]] * forehead_height(self.ground, point, self.params["forehead_height"])
         return float(max(least, share))
+
+    def _cleared(self, point: Array, way: Direction, key: str, least: float) -> Array:
+        """The first place on a walk that lies `least` mm off a structure; `point` itself if it does, or there is no such one.
+
+        Raises ValueError if the whole walk lies nearer.
+        """
+        if key not in self.ground.anatomy or self.ground.surface(key).signed_distance(point)[0] >= least:
+            return point
+        _, path = self.ground.skin.walk(point, way, CLEAR_SEARCH_MM)
+        off = self.ground.surface(key).signed_distance(path) >= least
+        if not off.any():
+            raise ValueError(f"no skin within {CLEAR_SEARCH_MM:g} mm of {point.round(1).tolist()} lies {least:g} mm off {key}.")
+        return np.asarray(path[int(np.argmax(off))])
 
     def _turned(self, point: Array, way: Direction, facing_deg: float, most: float) -> Array:
         """The first place on a walk where the skin faces backward by `facing_deg`, or the end of it."""

@@ -16,6 +16,7 @@ from meshes.references import short_citations
 from meshes.terms import split_key, terms
 from scenarios import model
 from scenarios.basics import DIRECTIONS, CameraName, Style
+from scenarios.measured import measured
 from scenarios.model import Scenario
 from scenarios.selection import catalogue, select, select_one
 from scenarios.sites import Ground
@@ -67,6 +68,7 @@ def compose(
     ValueError
         If a view is not known.
     """
+    scenario = measured(scenario, anatomy)
     cameras = chosen_views(scenario, views)
     scene = Scene(scenario, anatomy, check_choice("style", style or scenario.style, get_args(Style)))
     base = replace(scene.base(), seed=scenario.seed if seed is None else seed)
@@ -120,7 +122,7 @@ class Scene:
     """One scenario on one anatomy: finds its places once, for all its pictures."""
 
     def __init__(self, scenario: Scenario, anatomy: Anatomy, style: str) -> None:
-        self.scenario, self.anatomy, self.style, self.origin = scenario, anatomy, style, scenario.origin
+        self.scenario, self.anatomy, self.style, self.origin = measured(scenario, anatomy), anatomy, style, scenario.origin
         ground = Ground(anatomy)
         with self.origin.at("procedure"):
             self.marked: Marked = marked(scenario.procedure, ground, plain=scenario.labels.plain or load_theme(style).plain)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from meshes.model import Anatomy
+from scenarios.measured import measured
 from scenarios.model import Scenario
 from scenarios.products import Figure
 from sim.figure_panels import Part, figure_parts, sized
@@ -83,6 +84,7 @@ def figure_of(
     ScenarioError
         If the scenario has no figure, a panel cannot be shown, or the size leaves the panels no room.
     """
+    scenario = measured(scenario, anatomy)
     figure = scenario.figure
     if figure is None:
         raise scenario.origin.error((), "has no figure; add a table [figure] with [[figure.panel]], or leave out --figure.")

@@ -157,7 +157,7 @@ def _foot_text(plan: Plan, views: Iterable[SheetView]) -> str:
     keys += [k for c in (*plan.procedure.errors, *plan.procedure.complications) for k in c.sources]
     return (
         f"Dashed: {dashed}. The middle of a sign, or the dot at the end of its line, is the site. Sites, units and limits were "
-        "read in label text (V); places are working definitions (B) on a model, the full text of the plan was not read. "
+        "read in label text (V); places are working definitions (B) on the head shown, the full text of the plan was not read. "
         "V, FOUND: read in the source; DERIVED: from it; M: on a copy; R, KNOWN: taught; I: our choice. "
         f"Sources: {'; '.join(short_citations(keys))}. {whose}{DISCLAIMER}"
     )
@@ -213,7 +213,7 @@ def _where(plan: Plan, site: InjectionSite) -> str:
     """The rule of a site with its lengths."""
     name = f"{site.id.split('_')[0]}_{site.id.split('_')[1][1:]}"
     row = next(r for r in (*plan.rules["sites"], *plan.rules["extra"]) if r["id"] == name)
-    lengths = [plan.rules["params"][s["mm"]]["value"] for s in row.get("steps", ()) if "mm" in s]
+    lengths = [plan.rules["params"][s["mm"]]["value"] for s in row.get("steps", ()) if "mm" in s and "clear" not in s]
     said = ", then ".join(f"{v:g} mm" for v in lengths if v)
     return f"{site.rule.rstrip('.')}: {said}." if said else site.rule
 

@@ -213,13 +213,17 @@ def _face_rim(piece: Piece, structure: Structure, rim: Array, theme: Theme) -> l
     return [Piece("", "face", tube(line, radius), colour, 1.0) for line in _chained(rim, least=2)]
 
 
+def inward_mm(window: Window, points: Array) -> Array:
+    """Return how far (n,) mm points lie inside a window's region, negative outside."""
+    centre = np.asarray(window.centre_mm, dtype=np.float64)
+    if window.shape == "sphere":
+        return np.asarray(window.radius_mm - np.linalg.norm(points - centre, axis=1))
+    return plane_distance(points, centre, np.asarray(window.normal, dtype=np.float64))
+
+
 def _opened(piece: Piece, window: Window) -> tuple[Piece, list[Piece]]:
     """The piece outside a window, with what is left inside and the rim."""
-    points, centre = piece.mesh.vertices_mm, np.asarray(window.centre_mm, dtype=np.float64)
-    if window.shape == "sphere":
-        inward = window.radius_mm - np.linalg.norm(points - centre, axis=1)
-    else:
-        inward = plane_distance(points, centre, np.asarray(window.normal, dtype=np.float64))
+    inward = inward_mm(window, piece.mesh.vertices_mm)
     outside, rim = clip(piece.mesh, inward)
     extra = [Piece(piece.key, "soft", tube(s, RIM_MM), piece.colour * 0.82, 1.0) for s in _chained(rim)]
     if window.opacity > 0:

@@ -35,7 +35,7 @@ from sim.overlay import (
 )
 from sim.page import Box, Page, lay_out
 from sim.picture import Label, Marker, Picture
-from sim.stage import Piece, light, pieces_of
+from sim.stage import Piece, inward_mm, light, pieces_of
 from sim.theme import Theme, load_theme
 from sim.vector_plate import Plate, Raster, painted, pressed
 
@@ -260,14 +260,23 @@ def set_down(pixels: NDArray[np.uint8], box: Box, drawing: Drawing, view: View, 
 
 
 def _markers(anatomy: Anatomy, picture: Picture, page: Page, view: View) -> list[tuple[Marker, float, float]]:
-    """Markers that face the camera and lie in the drawing, far ones first, with their pixels."""
+    """Markers that face the camera and lie in the drawing, far ones first, with their pixels.
+
+    Skin that a window clears hides none, and one in the window is no edge of the head: there it need only face the camera.
+    """
     if not picture.markers:
         return []
-    points = np.array([m.point_mm for m in picture.markers], dtype=np.float64)
-    away = np.array([m.normal is not None and float(np.dot(m.normal, view.toward)) < EDGE_ON for m in picture.markers])
+    points, window = np.array([m.point_mm for m in picture.markers], dtype=np.float64), picture.window
+    cleared = np.zeros(len(points), dtype=bool) if window is None else inward_mm(window, points) > 0
+    facing = np.array([1.0 if m.normal is None else float(np.dot(m.normal, view.toward)) for m in picture.markers])
+    away: NDArray[np.bool_] = np.asarray(facing < np.where(cleared, 0.0, EDGE_ON))
     for structure in anatomy.structures.values():
         if structure.kind == "skin":
-            away |= hidden(points, view, structure.mesh.vertices_mm, structure.mesh.faces)
+            mesh = structure.mesh
+            whole = np.ones(len(mesh.faces), dtype=bool)
+            if window is not None and structure.key in window.keys:
+                whole = (inward_mm(window, mesh.vertices_mm)[mesh.faces] < 0).any(axis=1)
+            away |= hidden(points, view, mesh.vertices_mm, mesh.faces[whole])
     pixels, depth = view.project(points)
     away |= ((pixels < 0) | (pixels > (view.width_px, view.height_px))).any(axis=1)
     order = [i for i in np.argsort(depth, kind="stable") if not away[i]]

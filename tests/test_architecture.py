@@ -60,7 +60,7 @@ meshes.real_bounds meshes.real_correct meshes.atlas_install meshes.patient meshe
 meshes.splat meshes.volume_build meshes.exports.labels meshes.exports.write meshes.volume_store meshes.strands
 scenarios scenarios.explain_claims scenarios.explain_texts scenarios.locate scenarios.faults scenarios.table_faults
 scenarios.basics scenarios.products scenarios.model scenarios.schema scenarios.selection scenarios.wording scenarios.sites
-scenarios.skin_chart scenarios.skin_maps scenarios.checks scenarios.loader scenarios.rules scenarios.occipital
+scenarios.skin_chart scenarios.skin_maps scenarios.measured scenarios.checks scenarios.loader scenarios.rules scenarios.occipital
 scenarios.population_checks scenarios.site_checks scenarios.preempt scenarios.validate scenarios.procedure_model
 scenarios.procedure_files scenarios.target_places scenarios.target_rules scenarios.targets
 sim.tables sim.commands.import_options sim.import_report sim.commands.landmarks_options sim.landmark_rows sim.kept_arrays

@@ -84,6 +84,27 @@ def test_tips_lie_in_their_muscle_and_needles_reach(ground: Ground, full: tuple[
         assert s.hit.removesuffix(f"_{s.side}") == s.muscle
 
 
+def test_temporal_sites_stand_clear_of_the_ear_also_seen_from_the_side(ground: Ground, full: tuple[InjectionSite, ...]) -> None:
+    least = read_table("preempt_sites")["params"]["tem_off_ear"]["value"]
+    for s in (s for s in full if s.group == "temporalis"):
+        ear = ground.surface(f"auricle_{s.side}")
+        assert ear.signed_distance(s.skin_point)[0] >= least - 0.01, s.id
+        outward = np.array([1.0 if s.side == "right" else -1.0, 0.0, 0.0])
+        assert np.isnan(ear.first_hit(s.skin_point[None], outward[None], 60.0)[0]), s.id  # nothing of the ear hides it
+
+
+def test_a_site_that_is_clear_already_stays(head: Anatomy) -> None:
+    earless = Anatomy.of("earless", [s for s in head.structures.values() if "auricle" not in s.key], head.landmarks, head.curves)
+    near, plain = (preempt_sites(a) for a in (head, earless))
+    first = [next(s for s in sites if s.id == "TEM_R1") for sites in (near, plain)]
+    tragus = head.landmark("tragus_right")
+    assert abs(first[1].skin_point[1] - tragus[1]) < 0.5  # straight above it
+    moved = first[0].skin_point - first[1].skin_point
+    assert 3.0 < moved[1] < 8.0 and abs(moved[2]) < 1.0  # forward along the skin, no higher
+    other = [next(s for s in sites if s.id == "OCC_R1").skin_point for sites in (near, plain)]
+    assert other[0] == pytest.approx(other[1])
+
+
 def test_left_mirrors_right(full: tuple[InjectionSite, ...]) -> None:
     table = {s.id: s for s in full}
     for s in full:

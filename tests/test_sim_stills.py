@@ -119,6 +119,18 @@ def test_markers_that_face_away_are_left_out(balls: Anatomy, plain: Picture) -> 
     assert difference(bare, front) > 0.05
 
 
+def test_a_marker_on_steep_skin_is_shown_where_a_window_clears_the_skin(balls: Anatomy, plain: Picture) -> None:
+    skin = replace(plain, shown=(Shown("skin"),), camera=Camera("posterior"))
+    at_mm = (95.0, -20.0, 24.0)
+    steep = (Marker("a", at_mm, "1", normal=(0.95, -0.2, 0.24)),)
+    open_ = Window("sphere", at_mm, 30, opacity=0.1)
+    assert difference(render_picture(balls, skin), render_picture(balls, replace(skin, markers=steep))) == 0
+    cleared = replace(skin, window=open_)
+    assert difference(render_picture(balls, cleared), render_picture(balls, replace(cleared, markers=steep))) > 0.05
+    away = (replace(steep[0], normal=(0.95, 0.2, 0.24)),)  # on the far side it stays out, window or not
+    assert difference(render_picture(balls, cleared), render_picture(balls, replace(cleared, markers=away))) == 0
+
+
 @pytest.mark.parametrize("style", style_names())
 def test_every_style_draws_every_kind_of_furniture(balls: Anatomy, plain: Picture, style: str) -> None:
     full = replace(

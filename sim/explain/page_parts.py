@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meshes.references import reference, short_citation
+from sim.anatomies import is_real
 from sim.debrief.html import NOTHING, Html, esc, joined, n, svg, tag
 
 if TYPE_CHECKING:
@@ -46,13 +47,14 @@ class Tongue:
 
 
 def texts_of(texts: Texts, anatomy: Anatomy) -> Texts:
-    """Return the texts with the word 'whose': of a real person's anatomy how sure its nerves are and whose it is, else ''."""
+    """Return the texts with what is true of an anatomy: whether the head is a model, how sure its nerves are, whose it is."""
     meta, said = anatomy.meta, list[str]()
     if meta.get("tre_mm") is not None:
         said.append(texts.ui["nerves_estimated"].format(mm=round(float(meta["tre_mm"]))))
     if meta.get("credit"):
         said.append(texts.ui["anatomy_from"].format(credit=str(meta["credit"]).strip().rstrip(".")))
-    return replace(texts, ui={**texts.ui, "whose": " ".join(said)})
+    note = texts.ui["person_note" if is_real(anatomy) else "model_note"]
+    return replace(texts, ui={**texts.ui, "whose": " ".join(said), "model_note": note})
 
 
 def source_rows(claims: Iterable[tuple[str, Sequence[str]]]) -> tuple[dict[str, tuple[int, ...]], list[str]]:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from meshes._check import check_choice
 from meshes.model import Anatomy
 from scenarios.basics import CameraName
+from scenarios.measured import measured
 from scenarios.model import Scenario
 from scenarios.products import Film
 from sim.compose import compose
@@ -52,6 +53,7 @@ def cast_of(
     ValueError
         If a view or step is not known.
     """
+    scenario, film = measured(scenario, anatomy), measured(film, anatomy)
     names = _views(scenario, film)
     made = []
     for name in names:
