@@ -29,6 +29,8 @@ class RealPart:
         sRGB in 0 to 1.
     origin : str
         File, and part of it; of several, all.
+    sources : tuple of str, optional
+        Origin of each part that it was made of, as `RealParts.changes` has them.
     """
 
     name: str
@@ -36,6 +38,7 @@ class RealPart:
     mesh: SurfaceMesh
     colour: tuple[float, float, float] | None
     origin: str
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

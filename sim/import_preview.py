@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from meshes.model import Anatomy, Side, Structure
 from meshes.terms import split_key, terms
 from sim.picture import Shown
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from meshes.real_parts import RealPart
 
+Array = NDArray[np.float64]
 GREY = "#9c9a96"
 NOT_KNOWN = "unknown"
 CLEAR_SKIN = 0.35
@@ -37,6 +41,11 @@ class _Parts(SheetLayer):
                   colour=GREY if s.kind == NOT_KNOWN else None)
             for k, s in anatomy.structures.items()
         )  # fmt: skip
+
+    def extent(self, anatomy: Anatomy) -> Array:
+        """Return the points (n, 3) of the bones: a muscle or an unknown part may reach to the hips."""
+        bones = [s.mesh.vertices_mm for s in anatomy.structures.values() if s.kind == "bone"]
+        return np.concatenate(bones) if bones else super().extent(anatomy)
 
 
 def import_preview(name: str, parts: Sequence[RealPart], *, size: tuple[int, int] = SIZE) -> Image:

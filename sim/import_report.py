@@ -24,6 +24,7 @@ HEAD = ("part", "structure", "side", "how", "triangles", "size (mm)", "mended")
 LEFT_OUT = "left out"
 LONGEST = 38  # characters of a cell of the table on a terminal
 MOST_ASKED = 6
+MOST_TOLD = 2  # pieces of one structure whose mending stands in the table on a terminal
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Report:
     name : str
         Of the anatomy.
     rows : tuple of mapping
-        One for each part: name, origin, key, side, how, sure, triangles, size_mm, mended, wrong.
+        One for each part: name, origin, sources, key, side, how, sure, triangles, size_mm, mended, wrong.
     told : tuple of str
         Plain sentences about unit, frame, mirroring, and what was passed over.
     landmarks : mapping of str to Found
@@ -61,8 +62,18 @@ def rows_of(raw: RawParts, real: RealParts, mapping: Mapping[str, str] | None) -
     """Return a row for each part that was read, known ones first, in the catalogue's order."""
     guessed = {} if mapping is not None else guesses(raw)
     order = {key: i for i, key in enumerate(terms())}
-    rows = [_row(p, real, [g for origin, g in guessed.items() if origin in p.origin]) for p in real.parts]
+    rows = [_row(p, real, [guessed[o] for o in _sources(p) if o in guessed]) for p in real.parts]
     return tuple(sorted(rows, key=lambda r: (order.get(split_key(r["key"] or "")[0], len(order)), r["key"] or "", r["part"])))
+
+
+def _sources(part: RealPart) -> tuple[str, ...]:
+    return part.sources or (part.origin,)
+
+
+def _each(part: RealPart, told: Mapping[str, str]) -> list[str]:
+    """What is told of the pieces of a part; of several, with the piece that it is told of."""
+    several = len(_sources(part)) > 1
+    return [f"{o}: {told[o]}" if several else told[o] for o in _sources(part) if o in told]
 
 
 def _row(part: RealPart, real: RealParts, guessed: Sequence[Guess]) -> Mapping[str, Any]:
@@ -71,9 +82,10 @@ def _row(part: RealPart, real: RealParts, guessed: Sequence[Guess]) -> Mapping[s
     how, sure = _how(part, guessed)
     size = np.ptp(part.mesh.vertices_mm, axis=0) if len(part.mesh.vertices_mm) else np.zeros(3)
     return {
-        "part": part.name, "origin": part.origin, "key": part.key, "structure": word,
+        "part": part.name, "origin": part.origin, "sources": list(_sources(part)), "key": part.key, "structure": word,
         "side": side, "how": how, "sure": sure, "triangles": len(part.mesh.faces), "size_mm": np.round(size, 1).tolist(),
-        "mended": list(real.changes.get(part.origin, ())), "wrong": real.unrepaired.get(part.origin),
+        "mended": _each(part, {o: "; ".join(told) for o, told in real.changes.items()}),
+        "wrong": "; ".join(_each(part, real.unrepaired)) or None,
     }  # fmt: skip
 
 
@@ -107,7 +119,9 @@ def _widths(report: Report) -> list[int]:
 def _cells(row: Mapping[str, Any], *, longest: int = LONGEST) -> tuple[str, ...]:
     short = row["part"] if len(row["part"]) <= longest else f"{row['part'][: longest - 3]}..."
     how = f"{sureness(row['sure'])}: {row['how']}" if row["key"] else row["how"]
-    mended = "; ".join([*row["mended"], *([f"NOT MENDED: {row['wrong']}"] if row["wrong"] else [])]) or "-"
+    few = len(row["mended"]) <= MOST_TOLD or longest > LONGEST
+    told = row["mended"] if few else [f"{len(row['mended'])} pieces: see --report"]
+    mended = "; ".join([*told, *([f"NOT MENDED: {row['wrong']}"] if row["wrong"] else [])]) or "-"
     size = " x ".join(f"{n:.0f}" for n in row["size_mm"])
     side = "" if row["side"] == "median" else row["side"]
     return short, row["structure"] or LEFT_OUT, side, how, f"{row['triangles']:,}", size, mended
@@ -134,6 +148,7 @@ def made_of(anatomy: Anatomy) -> dict[str, Any]:
     return {
         "own": [k for k in anatomy.structures if k not in set(estimated)], "estimated": estimated,
         **{k: meta.get(k) for k in ("tre_mm", "tre_90_mm", "least_stretch", "credit", "licence")},
+        "not_used": dict(meta.get("not_used", {})), "cut": list(meta.get("cut", ())),
         "seating": {side: list(notes) for side, notes in dict(meta.get("seating", {})).items()},
     }  # fmt: skip
 
@@ -141,10 +156,13 @@ def made_of(anatomy: Anatomy) -> dict[str, Any]:
 def outcome(made: Mapping[str, Any]) -> list[str]:
     """Return what a user must know of an anatomy that was made, a sentence each."""
     out = [f"{len(made['own'])} structures are this person's own."]
+    out += [f"{key} of the files is not used, Inion's own stands in its place: {why}." for key, why in made["not_used"].items()]
+    if made["cut"]:
+        out.append(f"Cut off below, where the model ends: {', '.join(made['cut'])}.")
     if made["estimated"]:
         kinds = _counted(made["estimated"])
         out.append(f"{len(made['estimated'])} are carried over from Inion's model, so their place is an estimate: {kinds}.")
-    if made["tre_mm"] is not None:
+    if made["estimated"] and made["tre_mm"] is not None:
         far = f"; nine of ten within {made['tre_90_mm']:.1f} mm" if made["tre_90_mm"] is not None else ""
         about = f"median of landmarks left out in turn{far}"
         out.append(f"A place that is no landmark may be off by {made['tre_mm']:.1f} mm ({about}).")

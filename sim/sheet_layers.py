@@ -97,7 +97,7 @@ def numbers_of(layer: SheetLayer, anatomy: Anatomy) -> dict[str, int]:
 def names_of(layer: SheetLayer, anatomy: Anatomy) -> str:
     """Return the terms of what a layer is about, each once, with its number."""
     bare, numbers = dict.fromkeys(split_key(k)[0] for k in layer.own(anatomy)), numbers_of(layer, anatomy)
-    words = {k: terms()[k].ta2 if k in terms() else k.replace("_", " ") for k in bare}
+    words = {k: terms()[k].ta2 if k in terms() else anatomy[k].ta2 if k in anatomy else k.replace("_", " ") for k in bare}
     return ", ".join(f"{numbers[k]} {words[k]}" if k in numbers else words[k] for k in bare)
 
 

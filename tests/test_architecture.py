@@ -39,10 +39,11 @@ MOST_LINES = 400
 # Every module has its place; it may import only what stands before it.
 ORDER_TEXT = """
 meshes._check meshes.exports.gltf_file meshes.library_lock meshes.importing meshes.importing.raw meshes.importing.limits
-meshes.importing.stl_ply meshes.importing.unpacking meshes.importing.gltf meshes.importing.label_tables meshes.importing.obj
-meshes.importing.vtk_legacy meshes.importing.volumes meshes.importing.vtk_xml meshes.exports meshes.exports.files meshes.markups
-meshes.points meshes.atlas_files meshes.courses meshes.terms meshes.importing.naming meshes.importing.mapping meshes.references
-meshes.frames meshes.curves meshes.fields meshes.paths meshes.charts meshes.model meshes.real_parts meshes.real_sutures
+meshes.importing.rights meshes.importing.stl_ply meshes.importing.unpacking meshes.importing.gltf meshes.importing.label_tables
+meshes.importing.obj meshes.importing.vtk_legacy meshes.importing.volumes meshes.importing.vtk_xml meshes.exports
+meshes.exports.files meshes.markups meshes.points meshes.atlas_files meshes.courses meshes.terms meshes.importing.naming
+meshes.importing.mapping meshes.references meshes.frames meshes.curves meshes.fields meshes.paths meshes.charts meshes.model
+meshes.real_parts meshes.real_sutures
 meshes.exports.request meshes.exports.glb meshes.exports.stl meshes.exports.vtk_scene meshes.archive meshes.atlas_download
 meshes.library meshes meshes.contour meshes.sheets meshes.sweeps meshes.blades meshes.surface meshes.voxels meshes.parts
 meshes.face meshes.ear meshes.skin meshes.subcutis meshes.hair meshes.skull_charts meshes.skull_hollows meshes.skull_shapes

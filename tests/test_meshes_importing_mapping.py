@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshes.importing.mapping import mapping_text, read_mapping
+from meshes.importing.mapping import guesses, mapping_text, read_mapping
 from meshes.importing.naming import guess
 from meshes.importing.raw import ImportFault, RawPart, RawParts
 
@@ -45,6 +45,13 @@ def test_two_parts_of_one_name_are_told_apart_by_where_they_come_from(tmp_path: 
     assert read_mapping(written(tmp_path, mapping_text(raw("node", "node")))) == {"folder/0.stl": "", "folder/1.stl": ""}
 
 
+def test_parts_named_alike_get_their_sides_from_their_folders() -> None:
+    parts = tuple(RawPart("OCI", f"scan/{side}/OCI.stl", POINTS, FACES) for side in ("links", "rechts"))
+    found = guesses(RawParts((*parts, RawPart("C1", "scan/left/C1.stl", POINTS, FACES))))
+    assert [g.key for g in found.values()] == ["obliquus_capitis_inferior_left", "obliquus_capitis_inferior_right", "atlas"]
+    assert all("by its folder" in g.how and "no side" not in g.how for g in list(found.values())[:2])
+
+
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
 def test_any_name_comes_back(name: str) -> None:
     assert list(tomllib.loads(mapping_text(raw(name)))["parts"]) == [name]
@@ -55,7 +62,7 @@ def test_any_name_comes_back(name: str) -> None:
     [
         ('schema = 1\n[parts]\n"a" = "atlass"\n', "'atlas'"),
         ('schema = 1\n[parts]\n"a" = 3\n', "in quotes"),
-        ('schema = 2\n[parts]\n', "schema = 1"),
+        ("schema = 2\n[parts]\n", "schema = 1"),
         ("schema = 1\nparts = [", "no TOML"),
         ('schema = 1\n[parts]\n"a" = "atlas"\n"a" = "axis"\n', "no TOML"),
     ],

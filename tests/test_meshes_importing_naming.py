@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshes import load_anatomy
-from meshes.importing.naming import guess, known_keys
+from meshes.importing.naming import guess, known_keys, side_of_folder
 from meshes.points import load_table
 from meshes.terms import split_key, terms
 
@@ -20,10 +20,17 @@ SURE = {
     "clavicula_lt": "clavicle_left", "rib_left_1": "first_rib_left", "middle_scalene_right": "scalenus_medius_right",
     "FMA12519": "atlas", "FMA32536": "obliquus_capitis_inferior_right", "disc C2/C3": "intervertebral_disc_c2_c3",
     "Unterkiefer": "mandible", "Trapezius left and right": "trapezius", "trapezius": "trapezius",
-    "GON": "greater_occipital_nerve",
+    "GON": "greater_occipital_nerve", "GON_L": "greater_occipital_nerve_left", "R GON": "greater_occipital_nerve_right",
+    "N. occipitalis major li.": "greater_occipital_nerve_left", "A. occipitalis dextra": "occipital_artery_right",
+    "A. vertebralis re": "vertebral_artery_right", "M. obliquus capitis inf. re": "obliquus_capitis_inferior_right",
+    "Schaedel": "cranium", "1. Halswirbel": "atlas", "cervical vertebra C4": "fourth_cervical_vertebra",
+    "RCPmaj_R": "rectus_capitis_posterior_major_right", "RCPmi L": "rectus_capitis_posterior_minor_left",
 }  # fmt: skip
 IN_DOUBT = ("inferior_oblique_muscle_left", "v1", "t1", "body", "atlas_of_john_smith", "obliquus capitis inferor left")
-NOT_OURS = ("rib_left_2", "brain", "Segment_3", "C1 nerve", "trachea", "Model_7", "", "facet joint of C2 and C3 tumor")
+NOT_OURS = (
+    "vertebrae_L1", "vertebrae_T3", "pulmonary_vein", "rib_left_2", "brain", "Segment_3", "C1 nerve", "trachea", "Model_7", "",
+    "facet joint of C2 and C3 tumor",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SURE)
@@ -76,6 +83,11 @@ def test_parts_of_the_skull_and_teeth_are_pieces() -> None:
     assert guess("frontal bone").role == guess("Left maxilla").role == "piece"
     assert guess("FMA55698").role == "beside" and guess("FMA55698").key == "cranium"
     assert guess("FMA52748").role == "whole" and guess("FMA52748").key == "mandible"
+
+
+@pytest.mark.parametrize(("folder", "side"), [("left", "left"), ("L", "left"), ("Rechte Seite", "right"), ("L. Smith", None)])
+def test_a_folder_tells_a_side_only_if_it_tells_nothing_else(folder: str, side: str | None) -> None:
+    assert side_of_folder(folder) == side
 
 
 @given(st.text(max_size=40))

@@ -144,6 +144,22 @@ def test_pieces_are_joined_and_a_mapping_names_what_is_not_known() -> None:
         understood(raw, mapping={"Segment_9": "atlas"})
 
 
+def test_a_pair_named_alike_is_told_apart_by_its_places_and_one_twice_is_refused() -> None:
+    raw = RawParts((*scan(keys=FEW[:2]).parts, *(RawPart("OCI", f"{i}.stl", *thin(k)) for i, k in enumerate(OCI))))
+    real = understood(raw)
+    assert set(OCI) < set(real.keyed()) and max(same(real, k) for k in OCI) < 0.1
+    twice = RawParts((*raw.parts, RawPart("OCI", "2.stl", *thin(OCI[0]))))
+    with pytest.raises(ImportFault, match=r"two parts claim to be obliquus_capitis_inferior_left: OCI \(2.stl\) by its place"):
+        understood(twice)
+
+
+def test_a_heap_of_loose_triangles_is_refused_by_name() -> None:
+    heap = np.random.default_rng(0).normal(size=(900, 3)) * 50
+    raw = RawParts((*scan(keys=("cranium",)).parts, RawPart("axis", "axis.stl", heap, np.arange(900).reshape(-1, 3))))
+    with pytest.raises(ImportFault, match=r"axis.stl: it is a heap of loose triangles.*leave it out"):
+        understood(raw)
+
+
 def test_an_open_sheet_is_left_out_and_said_so() -> None:
     v, f = thin("mandible")
     torn = f[v[f].mean(axis=1)[:, 0] > 8 * np.sin(v[f].mean(axis=1)[:, 1])]

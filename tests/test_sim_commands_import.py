@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 import meshes.real_anatomy
-from meshes import library
+from meshes import library, load_anatomy
 from meshes.exports.write import write_export
 from meshes.importing.courses import anatomy_of, in_the_middle
+from meshes.importing.raw import RawPart, RawParts
 from meshes.model import Anatomy, SurfaceMesh
-from meshes.real_parts import RealPart
+from meshes.real_parts import RealPart, RealParts
 from meshes.surface import SurfaceQuery
 from sim.cli import main
 from sim.commands.export import export_of
+from sim.import_report import outcome, rows_of
 from tests.atlases import as_it_is
 
 pytest.importorskip("meshes.importing.understanding")
@@ -44,7 +46,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No registration: the parts as they are."""
 
     def made(name: str, parts: Mapping[str, SurfaceMesh], marks: object, meta: Mapping[str, Any], **_: object) -> Anatomy:
-        return as_it_is(name, parts, marks, {**meta, "estimated": [], "tre_mm": 3.0, "tre_90_mm": 9.0, "seating": {}})
+        return as_it_is(
+            name, parts, marks, {**meta, "estimated": ["third_cervical_vertebra"], "tre_mm": 3.0, "tre_90_mm": 9.0, "seating": {}}
+        )
 
     monkeypatch.setattr(meshes.real_anatomy, "real_anatomy", made)
 
@@ -92,6 +96,25 @@ def test_what_is_there_is_not_replaced_unasked_and_names_need_not_be_kept(
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and "--replace" in err and library.about("mine") == before
     assert inion(parts_zip, "--name", "mine", "--yes", "--replace") == 0 and library.about("mine") != before
+
+
+def test_what_is_not_known_of_a_name_is_not_kept_with_no_names_and_rights_are(anatomy: Anatomy, quick: None) -> None:
+    folder = Path("Smith")
+    (folder / "left").mkdir(parents=True)
+    for key, name in (("cranium", "Smith skull"), ("atlas", "C1"), ("obliquus_capitis_inferior_left", "left/OCI")):
+        text = anatomy[key].surface.export(file_type="obj")
+        (folder / f"{name}.obj").write_text(f"# Copyright(C) 2011 The Smith Atlas, CC BY-SA\n{text}", "utf-8")
+    (folder / "Smith.docx").write_text("x", "utf-8")
+    mapped = 'schema = 1\n[parts]\n"Smith skull" = "cranium"\n"C1" = "cranium+"\n"OCI" = "obliquus_capitis_inferior"\n'
+    Path("map.toml").write_text(mapped.replace('"cranium"', '"cranium+"'), "utf-8")
+    assert inion(folder, "--name", "own", "--map", "map.toml", "--no-names", "--report", "own.json") == 0
+    about = library.about("own")
+    assert about["credit"] == "Copyright(C) 2011 The Smith Atlas, CC BY-SA"
+    assert "look there" in library.read("own").meta["licence"]
+    kept = json.dumps(about["imported"]) + json.dumps(about["files"])
+    assert "Smith" not in kept and "C1" not in kept and "OCI" not in kept and "obliquus_capitis_inferior_left" in kept
+    rows = {r["key"]: r for r in json.loads(Path("own.json").read_text("utf-8"))["parts"]}
+    assert rows["cranium"]["sources"] == ["C1.obj", "Smith skull.obj"] and rows["cranium"]["how"] == "your mapping file"
 
 
 def test_a_scan_of_ones_own_is_not_for_passing_on(anatomy: Anatomy, quick: None, tmp_path: Path) -> None:
@@ -146,6 +169,17 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     assert not [p for p in kept.rglob("*") if p.is_file() and p.suffix == library.ENDING]
 
 
+def test_a_folder_of_anatomies_that_cannot_be_written_is_told_before_any_work(
+    parts_zip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").touch()
+    monkeypatch.setenv(library.FOLDER_VARIABLE, "file/anatomies")
+    monkeypatch.setattr("meshes.importing.reading.read_parts", lambda *_: pytest.fail("it began to read"))
+    assert inion(parts_zip, "--name", "mine", "--yes") == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "file/anatomies" in err and "INION_ANATOMIES" in err and " -o" not in err
+
+
 def test_estimates_of_an_export_stay_estimates(anatomy: Anatomy, quick: None) -> None:
     parts = {k: anatomy[k].mesh for k in ("cranium", "atlas", "axis")}
     made = anatomy_of("mine", parts, {}, {}, estimated={"axis"})
@@ -163,6 +197,35 @@ def test_a_course_is_drawn_into_the_surface_of_ones_own_vessel(anatomy: Anatomy)
     outside = SurfaceQuery(aside).signed_distance(moved.centerline) > 0
     before = SurfaceQuery(aside).signed_distance(lent.centerline) > 0
     assert before.mean() > 0.5 > 0.05 > outside.mean()
+
+
+def test_the_report_tells_what_was_mended_on_each_piece_and_what_is_not_used() -> None:
+    mesh = load_anatomy()["atlas"].mesh
+    raw = RawParts(tuple(RawPart(n, f"v.nii.gz: label {i}", mesh.vertices_mm, mesh.faces) for n, i in (("C1", 1), ("skull", 12))))
+    parts = (
+        RealPart("C1", "atlas", mesh, None, raw.parts[0].origin),
+        RealPart("skull, vomer", "cranium", mesh, None, "...", (raw.parts[1].origin, "b.stl")),
+    )
+    real = RealParts(parts, (), {"b.stl": ("1 hole closed",), raw.parts[0].origin: ("2 points made one",)}, {})
+    rows = {r["key"]: r for r in rows_of(raw, real, None)}
+    assert rows["cranium"]["mended"] == ["b.stl: 1 hole closed"] and rows["atlas"]["mended"] == ["2 points made one"]
+    assert rows["cranium"]["how"] == rows["atlas"]["how"] == "a usual name"
+    none = {"tre_mm": 0.0, "tre_90_mm": 0.0, "seating": {}, "cut": []}
+    told = outcome({"own": ["atlas"], "estimated": [], "not_used": {"masseter_left": "it lies aside"}, **none})
+    assert "masseter_left of the files is not used" in told[1] and not any("may be off" in t for t in told)
+
+
+def test_the_preview_frames_the_bones_and_calls_parts_as_their_files_do(anatomy: Anatomy) -> None:
+    from sim.import_preview import _anatomy, _Parts
+    from sim.sheet_layers import names_of
+
+    axis = anatomy["axis"].mesh
+    far = SurfaceMesh(axis.vertices_mm - [0.0, 0.0, 900.0], axis.faces, axis.normals)
+    parts = [RealPart("atlas", "atlas", anatomy["atlas"].mesh, None, "a"), RealPart("FMA70751", None, far, None, "b")]
+    seen = _anatomy("mine", [*parts, RealPart("m", "multifidus_left", far, None, "c")])
+    layer = _Parts("import", "", ("bone", "muscle", "unknown"))
+    assert "FMA70751" in names_of(layer, seen)
+    assert layer.extent(seen)[:, 2].min() == anatomy["atlas"].mesh.vertices_mm[:, 2].min()
 
 
 @pytest.mark.image

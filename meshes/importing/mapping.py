@@ -6,11 +6,13 @@ import json
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from meshes._check import unknown
-from meshes.importing.naming import Guess, guess, known_keys
+from meshes.importing.naming import NO_SIDE, Guess, guess, known_keys, side_of_folder
 from meshes.importing.raw import ImportFault, RawPart, RawParts
+from meshes.terms import terms
 
 MOST_BYTES = 4_000_000
 HEAD = """\
@@ -32,7 +34,20 @@ def handle(part: RawPart, raw: RawParts) -> str:
 def guesses(raw: RawParts) -> dict[str, Guess]:
     """Return what each part seems to be, by its origin; what the file itself tells comes first."""
     known = set(known_keys())
-    return {p.origin: Guess(p.key, "told by the file", 1.0) if p.key in known else guess(p.name) for p in raw.parts}
+    told = {p.origin: Guess(p.key, "told by the file", 1.0) for p in raw.parts if p.key in known}
+    return {p.origin: told.get(p.origin) or _by_folder(guess(p.name), p) for p in raw.parts}
+
+
+def _by_folder(found: Guess, part: RawPart) -> Guess:
+    """A guess with the side that the nearest of the part's folders tells, if its name tells none."""
+    if found.key not in terms() or not terms()[found.key].paired:
+        return found
+    *folders, _ = part.origin.split("/")
+    side = next((s for s in map(side_of_folder, reversed(folders)) if s), None)
+    if side is None:
+        return found
+    how = f"{found.how.removesuffix(NO_SIDE)}; its side by its folder"
+    return replace(found, key=f"{found.key}_{side}", how=how, words=(*found.words[:-1], side))
 
 
 def mapping_text(raw: RawParts, found: Mapping[str, Guess] | Sequence[Guess] | None = None) -> str:
@@ -85,7 +100,7 @@ def read_mapping(path: str | Path) -> dict[str, str]:
         raise ImportFault(f"{path} is no mapping file: it needs schema = 1 and a table [parts]; import without --map writes one.")
     for part, key in rows.items():
         if not isinstance(key, str):
-            raise ImportFault(f"{path}: {part!r} must be the key of a structure in quotes, or \"\" to leave it out.")
+            raise ImportFault(f'{path}: {part!r} must be the key of a structure in quotes, or "" to leave it out.')
         check_key(f"{path}: {_plain(part)}", key)
     return dict(rows)
 

@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 WELD_MM = 1e-4
 CRUMB = 0.003  # of the area: loose pieces below are crumbs
 LOOSE = 0.3  # share of edges in one triangle only, above which there is no surface to mend
+HEAP = "it is a heap of loose triangles, no surface"
 ROUNDS = 20  # of easing triangles that cut one another
 WIDEN_EVERY = 4
 SELF_CUT_FACES = 400_000  # above, whether triangles cut one another is not looked at
@@ -60,7 +61,7 @@ def mended(vertices: Array, faces: Faces) -> tuple[SurfaceMesh, tuple[str, ...],
     if not len(f):
         return _mesh(v, f), tuple(changes), "it has no triangle with an area"
     if len(open_edges(f)) > LOOSE * 1.5 * len(f):
-        return _mesh(v, f), tuple(changes), "it is a heap of loose triangles, no surface; make it again as one surface"
+        return _mesh(v, f), tuple(changes), HEAP
     f = _step(f, lambda g: _manifold(v, g), "{} triangles left out where more than two met in an edge", changes)
     f = _step(f, lambda g: _without_crumbs(v, g), "{} triangles of loose crumbs left out", changes)
     f, turned = coherent(f)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -20,8 +20,11 @@ Bag = tuple[str, ...]
 TAKEN = 0.5  # from here on a guess is used without being asked for
 OWN, EXACT, LISTED, IN_DOUBT, HELD, ALIKE = 0.99, 0.95, 0.85, 0.45, 0.4, 0.35  # how sure each way of knowing is
 SHORT = 3  # letters of an alias that may be anything
+NO_SIDE = "; no side in the name"
 LIKENESS = 0.86  # of spellings
 FMA = re.compile(r"(?<![a-z])fma[\s_:.-]*(\d{3,6})(?:nsn)?(?![a-z0-9])", re.IGNORECASE)
+
+CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # where words that are written together begin
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,18 @@ def guess(name: str) -> Guess:
     words, side = _words(name)
     if not words:
         return Guess(None, "the name tells nothing", 0.0)
-    plain = _without_noise(words)
-    bags = [tuple(sorted(b)) for b in (words, plain, [w for w in plain if not w.isdigit()]) if b]
-    for bag in bags:
+    joined, its_side = _words(name, split=False)  # RCPmaj is one word, and so would RC Pmaj be two
+    bags = _bags(words)
+    for bag, at in [*((b, side) for b in bags), *((b, its_side) for b in _bags(joined))]:
         if bag in _book():
-            return _sided(_book()[bag], side, bag)
+            return _sided(_book()[bag], at, bag)
     return _held(bags[-1], side) or _alike(bags[-1], side) or Guess(None, "not known", 0.0, words=bags[-1])
+
+
+def side_of_folder(name: str) -> str | None:
+    """Return the side that a folder's name tells, if it tells nothing else: 'L. Smith' is no left."""
+    words, side = _words(name)
+    return None if set(_without_noise(words)) - {"side", "seite"} else side
 
 
 def known_keys() -> tuple[str, ...]:
@@ -93,11 +102,18 @@ def _by_fma(name: str) -> Guess | None:
     return None if meaning is None else Guess(meaning.key, meaning.how, meaning.sure, meaning.role, (name,))
 
 
-def _words(name: str) -> tuple[list[str], str | None]:
-    """The words of a name, and the side that it tells; none where it tells both."""
+def _bags(words: Sequence[str]) -> list[Bag]:
+    """The words in order of the alphabet: all, without noise, and without numbers."""
+    plain = _without_noise(words)
+    return [tuple(sorted(b)) for b in (words, plain, [w for w in plain if not w.isdigit()]) if b]
+
+
+def _words(name: str, *, split: bool = True) -> tuple[list[str], str | None]:
+    """The words of a name, `split` before capitals too, and the side that it tells; none where it tells both."""
     plain = unicodedata.normalize("NFKD", name)
     plain = "".join(c for c in plain if not unicodedata.combining(c)).replace("ß", "ss")
-    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", FMA.sub(" ", plain)).lower()
+    plain = FMA.sub(" ", plain)
+    plain = (CAPITALS.sub(" ", plain) if split else plain).lower()
     plain = re.sub(r"[^a-z0-9]+", " ", plain)
     plain = re.sub(r"\b(c|t|th|hw|hwk|bwk)\s*0?([1-9]\d?)\b", r"\1\2", plain)
     plain = re.sub(r"\b(c[1-9]|t[1-9])([ct][1-9])\b", r"\1 \2", plain)
@@ -108,7 +124,9 @@ def _words(name: str) -> tuple[list[str], str | None]:
         if side:
             sides.add(side)
         else:
-            words.append(table["same"].get(word, word))
+            words.append(word)
+    lone = len(words) == 1  # N. and A. stand for nerve and artery only before a name
+    words = [w if lone and len(w) == 1 else table["same"].get(w, w) for w in words]
     return words, sides.pop() if len(sides) == 1 else None
 
 
@@ -124,7 +142,7 @@ def _sided(meaning: _Meaning, side: str | None, bag: Bag) -> Guess:
         if side:
             key = f"{key}_{side}"
         else:
-            how = f"{how}; no side in the name"
+            how = f"{how}{NO_SIDE}"
     elif key is not None and side and role == "whole":
         role = "piece"
     return Guess(key, how, meaning.sure, role, (*bag, side or ""))
@@ -225,9 +243,13 @@ def _held(bag: Bag, side: str | None) -> Guess | None:
     return _sided(_Meaning(best[0].key, "its name stands in a longer one", HELD, best[0].role), side, bag)
 
 
+def _numbered(bag: Bag) -> list[str]:
+    return [w for w in bag if any(c.isdigit() for c in w)]
+
+
 def _alike(bag: Bag, side: str | None) -> Guess | None:
-    """A proposal: the known phrase that is spelt most alike."""
-    spelt = {" ".join(p): m for p, m in _book().items() if m.key and len(" ".join(p)) > 4}
+    """A proposal: the known phrase that is spelt most alike; a number is never another's: L1 is not T1."""
+    spelt = {" ".join(p): m for p, m in _book().items() if m.key and len(" ".join(p)) > 4 and _numbered(p) == _numbered(bag)}
     near = difflib.get_close_matches(" ".join(bag), list(spelt), n=1, cutoff=LIKENESS)
     if not near:
         return None

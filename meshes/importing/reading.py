@@ -18,6 +18,7 @@ from meshes.importing.labels import distinct, parts_of
 from meshes.importing.limits import LIMITS, Limits, check_count, colour_from_hex, faults_of
 from meshes.importing.obj import read_obj
 from meshes.importing.raw import ImportFault, RawPart, RawParts
+from meshes.importing.rights import rights_in
 from meshes.importing.stl_ply import read_ply, read_stl
 from meshes.importing.unpacking import File, shelves
 from meshes.importing.volumes import Volume, data_file, read_meta, read_nifti, read_nrrd
@@ -31,6 +32,8 @@ VOLUMES: Mapping[str, Callable[[File, bytes], Volume]] = {
 }  # fmt: skip
 ENDINGS = (*SURFACES, ".obj", ".vtp", ".vtm", ".gltf", ".glb", *VOLUMES)
 BESIDE = (".bin", ".mtl", ".raw", ".zraw", ".ctbl", ".label", ".json", ".txt", ".md", ".png", ".jpg", ".jpeg", ".fcsv", ".toml")
+MOST_RIGHTS = 3
+AS_SAID = "as its files say (see the credit): look there before you pass it on"
 OWN_BLOCK = "surfaces"  # of a scene of Inion; its others are lines and points
 
 
@@ -43,6 +46,7 @@ class _Found:
     notes: list[str] = field(default_factory=list)
     told: dict[str, Any] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)  # files of a shelf that belong to others
+    rights: dict[str, None] = field(default_factory=dict)  # what files say of themselves, each once
     rows: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # of the shelf's tables of parts, by path of the part
 
 
@@ -79,9 +83,19 @@ def read_parts(paths: Sequence[Path], *, limits: Limits = LIMITS) -> RawParts:
     if not found.parts:
         named = ", ".join(str(Path(p).name) for p in paths) or "nothing"
         raise ImportFault(f"{named}: there is no surface and no label volume; files must end in one of {', '.join(ENDINGS)}.")
+    credit, licence = _rights(found)
+    return RawParts(tuple(distinct(found.parts)), found.landmarks, tuple(dict.fromkeys(found.notes)), credit, licence)
+
+
+def _rights(found: _Found) -> tuple[str | None, str | None]:
+    """Credit and licence, as an export of Inion tells them, or as the files say; the latter is noted."""
     credit, licence = (found.told.get(k) for k in ("credit", "licence"))
     text = [v if isinstance(v, str) and v else None for v in (credit, licence)]
-    return RawParts(tuple(distinct(found.parts)), found.landmarks, tuple(dict.fromkeys(found.notes)), text[0], text[1])
+    if found.told or not found.rights:
+        return text[0], text[1]
+    said = "; ".join(list(found.rights)[:MOST_RIGHTS])
+    found.notes.append(f"The files say: {said}. That is kept as the credit.")
+    return said, AS_SAID
 
 
 def _drop_empty(file: File, before: int, found: _Found) -> None:
@@ -114,6 +128,8 @@ def _read(file: File, found: _Found) -> None:
     name = stem_of(file.base)
     with faults_of(file.origin):
         data = file.read()
+        if said := rights_in(file.base, data):
+            found.rights[said] = None
         if ending in VOLUMES:
             _volume(file, data, VOLUMES[ending], found)
         elif ending == ".vtm":

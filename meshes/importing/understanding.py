@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes.importing.mapping import check_key, guesses
-from meshes.importing.mending import as_it_was, mended
+from meshes.importing.mending import HEAP, as_it_was, mended
 from meshes.importing.naming import Guess, Role, known_keys
 from meshes.importing.orientation import (
     MM,
@@ -135,10 +135,10 @@ def _role(found: Guess, key: str) -> Role:
 
 
 def _check_names(parts: Sequence[_Named]) -> None:
-    """Refuse two parts that claim one name."""
+    """Refuse two parts that claim one name; of a pair without sides it is their places that tell them apart."""
     wholes, pieces = dict[str, _Named](), dict[tuple[str, ...], _Named]()
     for part in parts:
-        if part.key is None:
+        if part.key is None or (part.guess.role == "whole" and part.key in terms() and terms()[part.key].paired):
             continue
         taken: dict[Any, _Named] = wholes if part.guess.role == "whole" else pieces
         mark = part.key if part.guess.role == "whole" else (part.key, part.guess.role, *part.guess.words)
@@ -199,7 +199,7 @@ class _Work:
         if own is not None:
             return replace(part, mesh=own)
         mesh, changes, wrong = mended(points, faces)
-        if not len(mesh.faces):
+        if not len(mesh.faces) or wrong == HEAP:
             raise ImportFault(f"{part.raw.origin}: {wrong}; leave it out or export it again.")
         if changes:
             self.changes[part.raw.origin] = changes
@@ -250,7 +250,7 @@ def _sided(parts: Sequence[_Named], way: Similarity, mirrored: bool) -> tuple[li
         for key, mesh in found:
             if key in taken and part.guess.role == "whole":
                 place = f"{part.raw.name} ({part.raw.origin}) by its place"
-                raise ImportFault(f"two parts claim to be {key}: {place}, and another by its name; leave one out.")
+                raise ImportFault(f"two parts claim to be {key}: {place}, and another by its name or place; leave one out.")
             out.append(_Named(part.raw, replace(part.guess, key=key), mesh))
         if part.guess.role == "whole":
             taken |= {key for key, _ in found}
@@ -263,18 +263,18 @@ def _together(parts: Sequence[_Named], wrong: Mapping[str, str]) -> tuple[list[R
     groups = dict[str, list[_Named]]()
     out, told = list[RealPart](), list[str]()
     for part in parts:
-        if part.key is not None and part.key != SKULL and len(open_edges(part.surface.faces)):
+        torn = part.key is not None and part.key != SKULL and len(open_edges(part.surface.faces))
+        if torn:
             told.append(f"{part.raw.name} is not used: {wrong.get(part.raw.origin, 'it is open')}, so it encloses nothing.")
-            out.append(RealPart(part.raw.name, None, part.surface, part.raw.colour, part.raw.origin))
-        elif part.key is None:
+        if part.key is None or torn:
             out.append(RealPart(part.raw.name, None, part.surface, part.raw.colour, part.raw.origin))
         else:
             groups.setdefault(part.key, []).append(part)
     for key, group in groups.items():
+        names, every = _listed(dict.fromkeys(p.raw.name for p in group)), tuple(dict.fromkeys(p.raw.origin for p in group))
         if len(group) > 1:
             told.append(f"{key} is put together from {len(group)} parts: {_listed(p.raw.name for p in group)}.")
-        names, origins = (_listed(dict.fromkeys(n)) for n in ([p.raw.name for p in group], [p.raw.origin for p in group]))
-        out.append(RealPart(names, key, joined_meshes([p.surface for p in group]), group[0].raw.colour, origins))
+        out.append(RealPart(names, key, joined_meshes([p.surface for p in group]), group[0].raw.colour, _listed(every), every))
     return out, told
 
 

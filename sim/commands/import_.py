@@ -7,6 +7,7 @@ import errno
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,18 @@ def _check(args: argparse.Namespace, *, agreed: bool) -> None:
             if Path(out).is_dir():
                 raise BadInput(f"{out!r} is a folder; add the name of a file.")
             writable(str(Path(out).parent))
+    if agreed:
+        try:
+            writable(str(library.folder()))
+        except BadInput as error:  # told now, not after minutes of work
+            raise BadInput(_elsewhere(str(error))) from error
+
+
+def _elsewhere(fault: str) -> str:
+    """The fault of a folder, with the cure for the folder of anatomies."""
+    from meshes import library
+
+    return fault.replace("choose another folder with -o", f"set {library.FOLDER_VARIABLE} to another")
 
 
 def _map_path(args: argparse.Namespace) -> Path:
@@ -118,8 +131,11 @@ def _understood(args: argparse.Namespace, raw: RawParts, *, agreed: bool) -> Rea
     try:
         real: RealParts = understood(raw, mapping=mapping, unit=args.unit, frame=args.frame, mirrored=args.mirrored)
     except ImportFault as error:
-        if agreed:
+        if args.map is not None:
             raise
+        if agreed:
+            write = "call without --yes to have one written" if "mapping file" in str(error) else ""
+            raise BadInput(f"{str(error).rstrip('.')}{write and f'; {write}'}.") from error
         text = f"{str(error).rstrip('.')}. {_map_path(args)} lists the parts; if a name is at fault, edit it and add --map."
         raise BadInput(text) from error
     return real
@@ -186,7 +202,8 @@ def _keep(
     about = {
         "title": "an anatomy of yours", "credit": own, "licence": licence, "files": dict(report.files),
         "imported": {
-            "found": list(report.told), "unit": real.unit, "frame": real.frame, "mirrored": real.mirrored,
+            "found": _kept_told(report, raw, names=not args.no_names),
+            "unit": real.unit, "frame": real.frame, "mirrored": real.mirrored,
             "parts": [_kept_row(r, names=not args.no_names) for r in report.rows],
             "landmarks": {n: {"confidence": round(float(f.confidence), 2), "how": f.how} for n, f in report.landmarks.items()},
         },
@@ -196,8 +213,22 @@ def _keep(
 
 def _kept_row(row: Mapping[str, Any], *, names: bool) -> dict[str, Any]:
     """What is kept of a part: with its name only if that is wanted."""
-    kept = ("part", "key", "how", "sure", "triangles", "size_mm", "mended", "wrong")
-    return {k: row[k] for k in kept if names or k != "part"}
+    kept = {k: row[k] for k in ("part", "key", "how", "sure", "triangles", "size_mm", "mended", "wrong") if names or k != "part"}
+    if names:
+        return kept
+
+    def bare(text: str) -> str:
+        return reduce(lambda t, origin: t.replace(f"{origin}: ", ""), row["sources"], text)
+
+    return kept | {"mended": [bare(t) for t in row["mended"]], "wrong": row["wrong"] and bare(row["wrong"])}
+
+
+def _kept_told(report: Report, raw: RawParts, *, names: bool) -> list[str]:
+    """What is kept of the sentences on unit, frame and names: only those that name no part, if names are not wanted."""
+    if names:
+        return list(report.told)
+    said = [n for p in raw.parts for n in (p.name, p.origin) if n]
+    return [t for t in report.told if t not in raw.notes and not any(n in t for n in said)]
 
 
 def _write_report(args: argparse.Namespace, report: Report) -> None:
@@ -253,7 +284,6 @@ def _told(args: argparse.Namespace) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             cure = f"Make room, or set {library.FOLDER_VARIABLE} to a folder elsewhere; what was there is still good."
             raise BadInput(f"{error.filename or library.folder()}: cannot be written ({error.strerror}). {cure}") from error
-        fault = str(cannot("be used", error.filename or args.name, error))
-        raise BadInput(fault.replace("choose another folder with -o", f"set {library.FOLDER_VARIABLE} to another")) from error
+        raise BadInput(_elsewhere(str(cannot("be used", error.filename or args.name, error)))) from error
     except ValueError as error:
         raise BadInput(" ".join(str(error).split())) from error
