@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import stat
 import struct
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from meshes.importing.limits import Limits
 from meshes.importing.raw import ImportFault
 from meshes.importing.reading import read_parts
+from meshes.importing.unpacking import Folder
 
 ROOT = Path(__file__).parents[1]
 TETRA = "\n".join(["v 0 0 0", "v 1 0 0", "v 0 1 0", "v 0 0 1", "f 1 3 2", "f 1 2 4", "f 2 3 4", "f 3 1 4", ""])
@@ -150,3 +152,18 @@ def test_bombs_are_refused_in_little_memory(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == names
     assert [line for line in lines if " refused: " not in line or "memory" in line] == []
+
+
+def test_a_folder_that_cannot_be_opened_is_told_and_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bones").mkdir()
+    (tmp_path / "a.stl").touch()
+    real = os.scandir
+
+    def locked(path: str) -> object:
+        if str(path).endswith("bones"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(ImportFault, match=r"bones: the folder cannot be opened: permission denied"):
+        Folder.of(tmp_path)

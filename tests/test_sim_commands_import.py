@@ -65,7 +65,7 @@ def inion(*words: str | Path) -> int:
 
 
 def test_it_is_looked_at_first_and_then_kept_as_the_mapping_says(
-    parts_zip: Path, kept: Path, quick: None, capsys: pytest.CaptureFixture[str]
+    parts_zip: Path, anatomy: Anatomy, kept: Path, quick: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert inion(parts_zip, "--name", "mine", "--report", "look.json") == 2
     out, err = capsys.readouterr()
@@ -79,9 +79,11 @@ def test_it_is_looked_at_first_and_then_kept_as_the_mapping_says(
     assert inion(parts_zip, "--name", "mine", "--map", "mine.map.toml", "--credit", "Ward 3") == 0
     out = capsys.readouterr().out
     assert "Left out: mandible" in out and "may be off by 3.0 mm" in out and "inion scan --anatomy mine" in out
-    anatomy, about = library.read("mine"), library.about("mine")
-    assert "atlas" in anatomy and "mandible" not in anatomy
-    assert anatomy.meta["credit"].endswith("Ward 3") and "Inion" in anatomy.meta["credit"]
+    back, about = library.read("mine"), library.about("mine")
+    assert "atlas" in back and "mandible" not in back
+    assert max(_far(anatomy, back, k) for k in back.structures) < 0.1
+    assert max(np.linalg.norm(back.landmark(n) - anatomy.landmark(n)) for n in back.landmarks) < 0.01
+    assert back.meta["credit"].endswith("Ward 3") and "Inion" in back.meta["credit"]
     assert len(about["files"]["parts.zip"]) == 64 and about["imported"]["unit"] == "mm" and not about["imported"]["mirrored"]
 
 
@@ -258,6 +260,7 @@ def test_an_export_comes_back_in_its_frame_with_names_sides_and_courses(parts_zi
     own = [k for k in back.structures if k not in set(back.meta["estimated"])]
     assert set(own) == set(export_of(anatomy, FEW).keys)
     assert max(_far(anatomy, back, k) for k in own) < 0.1
+    assert max(np.linalg.norm(back.landmark(n) - anatomy.landmark(n)) for n in anatomy.landmarks) < 0.01
     for side in ("right", "left"):
         nerve = back[f"greater_occipital_nerve_{side}"]
         assert nerve.centerline is not None and nerve.side == side and back.meta["seating"][side] == []
@@ -274,7 +277,11 @@ def test_everything_comes_back_in_every_format(name: str, anatomy: Anatomy) -> N
     assert inion(name, "--name", "back", "--yes") == 0
     back = library.read("back")
     assert set(back.structures) == set(anatomy.structures) and not back.meta["estimated"]
+    assert all(
+        (s.side, s.ta2, s.tissue) == (anatomy[k].side, anatomy[k].ta2, anatomy[k].tissue) for k, s in back.structures.items()
+    )
     if not name.endswith(".nii.gz"):
+        assert max(np.linalg.norm(back.landmark(n) - anatomy.landmark(n)) for n in anatomy.landmarks) < 0.01
         assert max(_far(anatomy, back, k) for k in back.structures) < 0.1
         return
     for kind, most in LABEL_KINDS.items():

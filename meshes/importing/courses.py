@@ -68,10 +68,17 @@ def anatomy_of(
         out[key] = in_the_middle(out[key], own)
     told = dict(person.meta)
     told["estimated"] = [k for k in out if k in estimated or (k in told.get("estimated", ()) and k not in lines)]
-    done = Anatomy.of(name, out.values(), person.landmarks, person.curves, told)
+    points = {**person.landmarks, **(_points(landmarks or {}) if settled else {})}
+    done = Anatomy.of(name, out.values(), points, person.curves, told)
     if lines:
         told["seating"] = {side: nerve_faults(done, side) for side in told.get("seating", {})}
-    return Anatomy.of(name, out.values(), person.landmarks, person.curves, told)
+    return Anatomy.of(name, out.values(), points, person.curves, told)
+
+
+def _points(landmarks: Mapping[str, ArrayLike | Found]) -> dict[str, Array]:
+    """The points (3,) that an export tells, as it tells them: laid on the surfaces anew they would move."""
+    points = {n: np.asarray(p.point_mm if isinstance(p, Found) else p, dtype=np.float64) for n, p in landmarks.items()}
+    return {n: p for n, p in points.items() if n in load_anatomy().landmarks}
 
 
 def in_the_middle(lent: Structure, own: SurfaceMesh) -> Structure:

@@ -107,9 +107,14 @@ class Folder:
 
     @classmethod
     def of(cls, root: Path, limits: Limits = LIMITS, *, called: str = "", depth: int = DEEPEST) -> Folder:
-        """List a folder. Raises ImportFault if it holds too many files."""
+        """List a folder. Raises ImportFault if it holds too many files, or one in it cannot be opened."""
+
+        def closed(error: OSError) -> None:
+            why = (error.strerror or "it failed").lower()
+            raise ImportFault(f"{error.filename}: the folder cannot be opened: {why}. Let it be read, or import the parts alone.")
+
         found: list[str] = []
-        for at, folders, files in os.walk(root):
+        for at, folders, files in os.walk(root, onerror=closed):
             here = Path(at)
             level = len(here.relative_to(root).parts)
             folders[:] = sorted(f for f in folders if not hidden(f)) if level < depth else []

@@ -92,7 +92,9 @@ def _elsewhere(fault: str) -> str:
     """The fault of a folder, with the cure for the folder of anatomies."""
     from meshes import library
 
-    return fault.replace("choose another folder with -o", f"set {library.FOLDER_VARIABLE} to another")
+    cure = f"set {library.FOLDER_VARIABLE} to another folder"
+    told = fault.replace("choose another folder with -o", cure)
+    return told if cure in told else f"{told} Mend that, or {cure}."
 
 
 def _map_path(args: argparse.Namespace) -> Path:
@@ -284,6 +286,8 @@ def _told(args: argparse.Namespace) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             cure = f"Make room, or set {library.FOLDER_VARIABLE} to a folder elsewhere; what was there is still good."
             raise BadInput(f"{error.filename or library.folder()}: cannot be written ({error.strerror}). {cure}") from error
-        raise BadInput(_elsewhere(str(cannot("be used", error.filename or args.name, error)))) from error
+        fault = str(cannot("be used", error.filename or args.name, error))
+        ours = Path(str(error.filename)).is_relative_to(library.folder())
+        raise BadInput(_elsewhere(fault) if ours else fault) from error
     except ValueError as error:
         raise BadInput(" ".join(str(error).split())) from error
