@@ -85,6 +85,11 @@ def test_parts_of_the_skull_and_teeth_are_pieces() -> None:
     assert guess("FMA52748").role == "whole" and guess("FMA52748").key == "mandible"
 
 
+def test_what_was_exported_again_is_not_on_the_right() -> None:
+    found = guess("masseter re-export")
+    assert found.key == "masseter" and not found.taken
+
+
 @pytest.mark.parametrize(("folder", "side"), [("left", "left"), ("L", "left"), ("Rechte Seite", "right"), ("L. Smith", None)])
 def test_a_folder_tells_a_side_only_if_it_tells_nothing_else(folder: str, side: str | None) -> None:
     assert side_of_folder(folder) == side

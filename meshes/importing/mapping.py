@@ -40,7 +40,7 @@ def guesses(raw: RawParts) -> dict[str, Guess]:
 
 def _by_folder(found: Guess, part: RawPart) -> Guess:
     """A guess with the side that the nearest of the part's folders tells, if its name tells none."""
-    if found.key not in terms() or not terms()[found.key].paired:
+    if found.key is None or found.key not in terms() or not terms()[found.key].paired:
         return found
     *folders, _ = part.origin.split("/")
     side = next((s for s in map(side_of_folder, reversed(folders)) if s), None)

@@ -24,6 +24,7 @@ NO_SIDE = "; no side in the name"
 LIKENESS = 0.86  # of spellings
 FMA = re.compile(r"(?<![a-z])fma[\s_:.-]*(\d{3,6})(?:nsn)?(?![a-z0-9])", re.IGNORECASE)
 
+AGAIN = re.compile(r"\bre (?=export|import|mesh|sampl|slic|seg|touch|work|cut|do)")  # no German side
 CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # where words that are written together begin
 
 
@@ -114,7 +115,7 @@ def _words(name: str, *, split: bool = True) -> tuple[list[str], str | None]:
     plain = "".join(c for c in plain if not unicodedata.combining(c)).replace("ß", "ss")
     plain = FMA.sub(" ", plain)
     plain = (CAPITALS.sub(" ", plain) if split else plain).lower()
-    plain = re.sub(r"[^a-z0-9]+", " ", plain)
+    plain = AGAIN.sub("re", re.sub(r"[^a-z0-9]+", " ", plain))
     plain = re.sub(r"\b(c|t|th|hw|hwk|bwk)\s*0?([1-9]\d?)\b", r"\1\2", plain)
     plain = re.sub(r"\b(c[1-9]|t[1-9])([ct][1-9])\b", r"\1 \2", plain)
     table = load_table("import_names")
