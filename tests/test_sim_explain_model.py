@@ -275,3 +275,22 @@ def test_the_file_of_the_page_and_that_of_an_export_share_their_arrays() -> None
     whole = page.whole({"asset": {"version": "2.0"}})
     assert whole[:4] == b"glTF" and int.from_bytes(whole[8:12], "little") == len(whole)
     assert sha256(write_glb([a_triangle()])).hexdigest() == OF_A_TRIANGLE
+
+
+@pytest.mark.parametrize("inward", [(0, -1, 0), (0, -0.8, 0.6), (0, 1, 0), (-1, 0, 0), (-0.6, 0.7, -0.39)])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_needle_is_never_seen_end_on(inward: tuple[float, float, float], side: str) -> None:
+    from sim.explain.model_steps import Placed, Steps
+    import trimesh
+
+    line = np.array(inward) / np.linalg.norm(inward) * (1 if side == "right" else (-1, 1, 1))
+    skin = trimesh.creation.icosphere(3, 90.0)
+    grey = np.full((len(skin.vertices), 3), 128, dtype=np.uint8)
+    head = Surface("skin", np.array(skin.vertices), np.array(skin.vertices) / 90, grey, np.array(skin.faces))
+    needle = {"entry_mm": (-90 * line).tolist(), "tip_mm": (-84 * line).tolist(), "direction": line.tolist()}
+    steps = Steps(Anatomy.of("ball", [], {}, {}), [head], Placed(side, needle, [{"point_mm": needle["entry_mm"]}], {}, None))
+    made = steps.step("needle")
+    assert made is not None
+    toward = direction(made["azimuth_deg"], made["elevation_deg"])
+    assert np.degrees(np.arccos(abs(toward @ line))) > 45  # it is not short
+    assert toward @ -line > 0.35  # nor behind the head

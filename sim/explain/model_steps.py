@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from sim.tables import table
 Array = NDArray[np.float64]
 
 NERVE, FLOOR = "greater_occipital_nerve", "obliquus_capitis_inferior"  # and the muscle on which it lies
+SHAFT_MM = 40.0  # of the needle outside the skin, which is to be seen
 MAP_SURE = 128  # weight from which a vertex counts as of a region
 
 
@@ -143,8 +144,9 @@ class Steps:
             entry, tip = np.array(p.needle["entry_mm"]), np.array(p.needle["tip_mm"])
             way = np.linspace(entry, tip, 12)
             line = np.array(p.needle["direction"])
-            held = np.concatenate([way, [entry - 40 * line], self._near(entry[None], name)])
-            return held, way, lambda toward: 0.4 * (1 - float(toward @ line) ** 2)
+            outside = entry - np.linspace(SHAFT_MM / 8, SHAFT_MM, 8)[:, None] * line
+            held = np.concatenate([way, outside, self._near(entry[None], name)])
+            return held, np.concatenate([way, outside]), self._from_the_side(line, entry)
         if name == "ultrasound" and p.ultrasound:
             corners, normal = np.array(p.ultrasound["corners_mm"]), np.array(p.ultrasound["normal"])
             face = corners[:2].mean(axis=0)
@@ -155,6 +157,18 @@ class Steps:
             path = np.array(p.convergence["path_mm"])
             return np.concatenate([path, self._head(-90.0)]), path, None
         return None
+
+    def _from_the_side(self, line: Array, entry: Array) -> Callable[[Array], float]:
+        """What a direction is worth for a needle: one looks at it from the side, and at the skin that it enters."""
+        rules = self.rules["steps"]["needle"]
+        normal = self.skin_normals[np.linalg.norm(self.skin - entry, axis=1).argmin()]
+        enough = float(np.sin(np.radians(rules["aside_deg"])))
+
+        def worth(toward: Array) -> float:
+            aside = min(float(np.sqrt(max(1 - float(toward @ line) ** 2, 0.0))) / enough, 1.0)
+            return float(rules["aside_worth"]) * aside + float(rules["facing_worth"]) * max(float(toward @ normal), 0.0)
+
+        return worth
 
     def _map(self, name: str, weight: NDArray[np.uint8]) -> dict[str, Any]:
         """The step that shows one painted region: from where its skin faces, not too high."""
