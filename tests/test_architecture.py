@@ -67,13 +67,15 @@ scenarios.procedure_files scenarios.target_places scenarios.target_rules scenari
 sim.tables sim.commands.import_options sim.import_report sim.commands.landmarks_options sim.landmark_rows sim.kept_arrays
 sim.batch.files sim.batch.plan_model sim.batch.voxels sim.explain sim.explain.model_glb sim.explain.model_paths
 sim.explain.model_scripts sim.explain.page_plan sim.films sim.map_room sim.palette_checks sim.paper_tags sim.batch.people
-sim.batch.reading sim.batch sim.release sim.cutting sim.filling sim.picture sim.films.layers sim.cameras
+sim.batch.reading sim.batch sim.release sim.cutting sim.filling sim.picture sim.cameras
 sim.explain.model_cameras sim.films.easing
-sim.explain.model_steps sim.films.script sim.theme sim.anatomies sim.ultrasound sim.ultrasound.rules sim.ultrasound.tissues
+sim.explain.model_steps sim.films.script sim.theme sim.films.layers sim.anatomies
+sim.ultrasound sim.ultrasound.rules sim.ultrasound.tissues
 sim.ultrasound.probes sim.ultrasound.image sim.ultrasound.poses sim.ultrasound.pose_rules sim.ultrasound.placing
 sim.ultrasound.settings sim.ultrasound.geometry sim.ultrasound.spread sim.ultrasound.scatterers sim.ultrasound.scene
 sim.ultrasound.pulse sim.ultrasound.medium sim.ultrasound.beams sim.ultrasound.splat sim.ultrasound.forming
-sim.ultrasound.scatter sim.ultrasound.echoes sim.ultrasound.needle_echo sim.ultrasound.frame sim.ultrasound.doppler
+sim.ultrasound.scatter sim.ultrasound.echoes sim.ultrasound.needle_echo sim.ultrasound.bone_edges
+sim.ultrasound.frame sim.ultrasound.doppler
 sim.ultrasound.scanner sim.ultrasound.aiming sim.ultrasound.phantoms sim.ultrasound.checks_tools sim.ultrasound.checks_speckle
 sim.ultrasound.checks_beam sim.ultrasound.checks_levels sim.ultrasound.checks_geometry sim.ultrasound.checks_angles
 sim.ultrasound.checks_needle sim.ultrasound.checks_behaviour sim.ultrasound.checks sim.places sim.skin_paint sim.scanning

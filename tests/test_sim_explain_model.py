@@ -280,8 +280,9 @@ def test_the_file_of_the_page_and_that_of_an_export_share_their_arrays() -> None
 @pytest.mark.parametrize("inward", [(0, -1, 0), (0, -0.8, 0.6), (0, 1, 0), (-1, 0, 0), (-0.6, 0.7, -0.39)])
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_a_needle_is_never_seen_end_on(inward: tuple[float, float, float], side: str) -> None:
-    from sim.explain.model_steps import Placed, Steps
     import trimesh
+
+    from sim.explain.model_steps import Placed, Steps
 
     line = np.array(inward) / np.linalg.norm(inward) * (1 if side == "right" else (-1, 1, 1))
     skin = trimesh.creation.icosphere(3, 90.0)

@@ -161,6 +161,13 @@ def test_a_layer_peel_goes_from_skin_to_bone(anatomy: Anatomy) -> None:
     assert "skin" in keys[0] and "skin" not in keys[1] and "trapezius_left" in keys[1]
     assert not any("trapezius" in k or "semispinalis" in k for k in keys[-1]) and "cranium" in keys[-1]
     assert all(b < a for a, b in pairwise(keys))
+    went = [p.caption for p in script.pictures]
+    assert went[1].startswith("The skin is taken away. Now seen: the ") and went[-1].endswith("the bones, nerves and vessels.")
+    named = [[x.text for x in p.labels] for p in script.pictures]
+    assert "skin" in named[0] and "trapezius" in named[1] and all(len(set(n)) == len(n) for n in named)
+    assert all(x.key in {y.key for y in p.shown} for p in script.pictures for x in p.labels if x.key is not None)
+    changing = next(m for m in script.moments if 0 < m.share < 0.5)
+    assert changing.caption == went[changing.following]  # what goes is told while it goes
     shown = [m.scene + m.share for m in script.moments]
     assert shown == sorted(shown) and shown[0] == 0 and shown[-1] == len(keys) - 1
     frames = draw()

@@ -85,7 +85,8 @@ def _page(pictures: Sequence[Picture], film: Film, every: Sequence[Picture]) -> 
     """The page of the frames, with room for whatever any of them holds."""
     captions = [c.text for c in film.caption] + [s.caption for s in film.stop]
     if film.kind == "layer-peel" or (film.kind == "tour" and not film.stop):
-        captions += [p.caption.split(". ")[0] if film.kind == "tour" else p.caption for p in every]
+        whole = film.kind == "layer-peel" and len(pictures) > 1  # its steps; else layers are found, each with few words
+        captions += [p.caption if whole else p.caption.split(". ")[0] for p in every]
     panel = film.kind in ("needle-path", "ultrasound-sweep") and pictures[-1].inset is not None
     names = film.kind not in ("turntable", "ultrasound-sweep") and any(p.labels for p in every)
     return film_page(every, load_theme(pictures[0].style), captions, panel=panel, names=names)

@@ -117,7 +117,7 @@ def _layer_peel(cast: Cast) -> Script:
         change = 0.0 if scene == len(pictures) - 1 else eased((inside - (1 - CHANGE)) / CHANGE)
         names = 1.0 - eased((inside - (1 - CHANGE)) / (CHANGE / 3)) if scene < len(pictures) - 1 else 1.0
         names *= 1.0 if scene == 0 else eased(inside * each / FADE_S)
-        told = pictures[scene if change < 0.5 else min(scene + 1, len(pictures) - 1)].caption
+        told = pictures[scene if change <= 0 else min(scene + 1, len(pictures) - 1)].caption
         caption = caption_at(cast.film.caption, i / cast.frames(), told)
         moments.append(Moment(cast.stand, scene, min(scene + 1, len(pictures) - 1), change, caption, names))
     return Script("layer-peel", tuple(pictures), tuple(moments), fps, cast.film.bar)

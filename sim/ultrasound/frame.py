@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from meshes.strands import Strands
 from meshes.volume import LabelVolume
+from sim.ultrasound.bone_edges import passing
 from sim.ultrasound.geometry import Beams, beams, plane_weights, reference_slice_mm
 from sim.ultrasound.medium import Medium, Tables
 from sim.ultrasound.poses import ProbePose
@@ -28,6 +29,7 @@ MOST_SPANS = 12
 SMOOTH_MM = 6.0  # over which the depth of bone is smoothed along the face, for the compression
 STRIDE_MM = 0.5
 LOOKED = 32  # beams on which skin and bone are looked for; both are smooth between them
+BESIDE = 64  # beams on which bone beside them is looked for
 FAR_MM = 99.0  # of a skin that is not met
 PUSH_MM = 3.0  # over which the push of the fluid fades in the tissue
 FLOAT_SHARE = 0.6  # of the way out of the fluid that a nerve is lifted
@@ -111,6 +113,7 @@ def find_echoes(
     face = scanner_table()
     edge_mm = np.float32(face["borders"]["edge_shadow_from_mm"])
     cross_rods(start, way, packed, rods.owner.astype(np.int32), _lines_of(rods, pose, settings), edge_mm, count, spans, edges)
+    _fade_beside_bone(edges, volume, table, start, way)
     weight, flat = plane_weights(settings, np.arange(nodes, dtype=np.float64) * 4 * settings.sample_mm)
     turn, blend = lattices(_axes(pose), _grain(settings), settings.seed)
     real, imaginary = np.empty((lines, samples), dtype=np.float32), np.empty((lines, samples), dtype=np.float32)
@@ -171,6 +174,27 @@ def find_surface(volume: LabelVolume, table: Tables, start: Floats, way: Floats,
     whole = np.stack([np.interp(at, looked, np.minimum(column, FAR_MM)) for column in skin.T], axis=1)
     least = np.maximum(-whole, 0) / (rule["most_stretch"] - 1)
     return Contact(whole.astype(np.float32), np.maximum(deep, least).astype(np.float32))
+
+
+def _fade_beside_bone(edges: Floats, volume: LabelVolume, table: Tables, start: Floats, way: Floats) -> None:
+    """Put what bone beside a beam takes from it into its edge shadows (lines, planes, 2), where that is more; in place."""
+    from sim.ultrasound.beams import find_contact
+
+    lines, planes = edges.shape[:2]
+    if planes == 1:
+        return
+    face = scanner_table()
+    looked = np.arange(0, lines, max(1, lines // BESIDE))
+    origin = (start[looked].astype(np.float64) - volume.low) / volume.spacing_mm
+    skin, bone = (np.empty((len(looked), planes), dtype=np.float32) for _ in range(2))
+    ways, deepest = way[looked].astype(np.float64) / volume.spacing_mm, np.float32(face["face"]["look_below_mm"])
+    find_contact(volume.bricks, table.bony, origin, ways, np.float32(0.0), deepest, np.float32(STRIDE_MM), skin, bone)
+    depth, factor = passing(bone.astype(np.float64), float(face["borders"]["same_bone_mm"]))
+    nearest = np.abs(np.arange(lines)[:, None] - looked).argmin(axis=1)
+    depth = depth[nearest]
+    factor = np.stack([np.interp(np.arange(lines), looked, column) for column in factor.T], axis=1)
+    more = (factor < edges[..., 1]) & (depth < FAR_MM)
+    edges[more] = np.stack([depth, factor], axis=-1)[more]
 
 
 def rest_depth(depth_mm: Array, skin_mm: Array, bone_mm: Array) -> Array:
