@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from meshes.model import Anatomy
 from scenarios.loader import load_scenario, parse_scenario
 from scenarios.products import FilmCaption
-from sim.cameras import stand
+from sim.cameras import axes_of, stand
 from sim.commands.faults import BadInput
 from sim.commands.movie import run
 from sim.films.casting import cast_of, film_of
 from sim.films.easing import Stand, between, eased, there_and_back
 from sim.films.frames import frames_of
-from sim.films.kinds import script_of, sweep_of
+from sim.films.kinds import aside, script_of, sweep_of
 from sim.films.script import Moment, Script, caption_at, web_captions
 from tests.browsers import browsing
 
@@ -341,3 +341,14 @@ def test_a_turntable_of_120_frames_is_made_in_a_minute(anatomy: Anatomy, tmp_pat
     started = time.process_time()
     assert run(command("gon-path", tmp_path / "t.mp4", kind="turntable", size="1280x720", fps=24.0, seconds=5.0)) == 0
     assert time.process_time() - started < 60
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_needle_film_ends_beside_its_needle_not_end_on(side: float) -> None:
+    entry, tip = np.array([side * 30, -70, 0.0]), np.array([side * 30, -50, 0.0])
+    behind = Stand(180.0, 0.0, (0, 0, 0), 200.0)
+    turned = aside(behind, entry, tip)
+    away = float(np.degrees(np.arccos(abs(axes_of(turned.camera())[0] @ (tip - entry)) / np.linalg.norm(tip - entry))))
+    assert 45 <= away < 50
+    assert axes_of(turned.camera())[0][0] * side > 0  # from the needle's own side
+    assert aside(Stand(side * 100.0, 0.0, (0, 0, 0), 200.0), entry, tip).azimuth_deg == side * 100.0

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meshes._check import check_choice
 from meshes.model import Anatomy
 from scenarios.model import Scenario
 from scenarios.products import Film, FilmStop
+from sim.cameras import axes_of
 from sim.films.easing import Stand, between, eased, there_and_back
 from sim.films.layers import layered
 from sim.films.script import Moment, Script, caption_at
@@ -24,6 +26,7 @@ CHANGE = 0.45  # of a step's time in a layer peel that is the change to it
 DRAWN_BACK_MM = 28.0  # from which a needle comes
 CLOSER = 0.5  # of the width, where a needle film ends
 CLOSEST_MM = 80.0
+ASIDE_DEG, TURN_DEG = 45.0, 3  # least angle between sight and needle where a needle film ends; steps of the search
 IN, AT_REST, NAMED = 0.16, 0.72, 0.78  # shares of a needle film: it starts to move, the tip is there, names come
 
 
@@ -132,9 +135,8 @@ def _needle_path(cast: Cast) -> Script:
     entry, tip = np.array(first.entry_mm), np.array(first.tip_mm)
     start = float(np.linalg.norm(tip - entry)) + DRAWN_BACK_MM
     x, y, z = (round(float(v), 2) for v in (entry + tip) / 2)
-    closer = replace(
-        cast.stand, focus_mm=(x, y, z), width_mm=max(CLOSER * cast.stand.width_mm, min(CLOSEST_MM, cast.stand.width_mm))
-    )
+    width = max(CLOSER * cast.stand.width_mm, min(CLOSEST_MM, cast.stand.width_mm))
+    closer = replace(aside(cast.stand, entry, tip), focus_mm=(x, y, z), width_mm=width)
     fluid = picture.inset.inject_ml if picture.inset is not None else 0.0
     n, moments = cast.frames(), []
     for i in range(n):
@@ -155,6 +157,19 @@ def _needle_path(cast: Cast) -> Script:
             )
         )
     return Script("needle-path", (picture,), tuple(moments), cast.film.fps, cast.film.bar)
+
+
+def aside(stand: Stand, entry: NDArray[np.float64], tip: NDArray[np.float64]) -> Stand:
+    """Return a camera turned about the vertical by no more than is needed to see a needle from the side, not end on.
+
+    The shorter way round; of two like ones, that toward the needle's side of the body.
+    """
+    line = (tip - entry) / max(float(np.linalg.norm(tip - entry)), 1e-9)
+    most = float(np.cos(np.radians(ASIDE_DEG)))
+    stands = [(abs(t), stand.turned(t)) for t in range(-60, 61, TURN_DEG)]
+    seen = [(far, axes_of(s.camera())[0], s) for far, s in stands]
+    fit = [(far, -float(toward[0] * entry[0]), s) for far, toward, s in seen if abs(float(toward @ line)) <= most]
+    return min(fit, key=lambda found: found[:2])[2] if fit else stand
 
 
 def _sweep(cast: Cast) -> Script:
