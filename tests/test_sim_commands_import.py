@@ -107,11 +107,14 @@ def test_what_is_not_known_of_a_name_is_not_kept_with_no_names_and_rights_are(an
         text = anatomy[key].surface.export(file_type="obj")
         (folder / f"{name}.obj").write_text(f"# Copyright(C) 2011 The Smith Atlas, CC BY-SA\n{text}", "utf-8")
     (folder / "Smith.docx").write_text("x", "utf-8")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("x", "utf-8")
     mapped = 'schema = 1\n[parts]\n"Smith skull" = "cranium"\n"C1" = "cranium+"\n"OCI" = "obliquus_capitis_inferior"\n'
     Path("map.toml").write_text(mapped.replace('"cranium"', '"cranium+"'), "utf-8")
     assert inion(folder, "--name", "own", "--map", "map.toml", "--no-names", "--report", "own.json") == 0
     about = library.about("own")
     assert about["credit"] == "Copyright(C) 2011 The Smith Atlas, CC BY-SA"
+    assert len(about["files"]) == 4
     assert "look there" in library.read("own").meta["licence"]
     kept = json.dumps(about["imported"]) + json.dumps(about["files"])
     assert "Smith" not in kept and "C1" not in kept and "OCI" not in kept and "obliquus_capitis_inferior_left" in kept

@@ -105,11 +105,12 @@ def _read(args: argparse.Namespace) -> tuple[RawParts, dict[str, str]]:
     """All surfaces of the files, and the files' SHA-256 by their names."""
     from meshes.archive import digest
     from meshes.importing.reading import read_parts
+    from meshes.importing.unpacking import hidden
 
     paths = [Path(p) for p in args.paths]
     raw = read_parts(paths)
     inside = [f for p in paths for f in (sorted(q for q in p.rglob("*") if q.is_file()) if p.is_dir() else [p])]
-    seen = [f for f in inside if not any(part.startswith(".") for part in f.name.split("/"))]
+    seen = [f for f in inside if not any(hidden(part) for part in _short(f, paths).split("/"))]
     names = {f: f"file {i}" if args.no_names else _short(f, paths) for i, f in enumerate(seen, 1)}
     return raw, {name: digest(f) for f, name in names.items()}
 
