@@ -121,7 +121,9 @@ def _cells(row: Mapping[str, Any], *, longest: int = LONGEST) -> tuple[str, ...]
     how = f"{sureness(row['sure'])}: {row['how']}" if row["key"] else row["how"]
     few = len(row["mended"]) <= MOST_TOLD or longest > LONGEST
     told = row["mended"] if few else [f"{len(row['mended'])} pieces: see --report"]
-    mended = "; ".join([*told, *([f"NOT MENDED: {row['wrong']}"] if row["wrong"] else [])]) or "-"
+    wrong = row["wrong"] or ""
+    wrong = wrong if longest > LONGEST or len(wrong) <= 2 * longest else f"{wrong[: 2 * longest - 3]}..."
+    mended = "; ".join([*told, *([f"NOT MENDED: {wrong}"] if wrong else [])]) or "-"
     size = " x ".join(f"{n:.0f}" for n in row["size_mm"])
     side = "" if row["side"] == "median" else row["side"]
     return short, row["structure"] or LEFT_OUT, side, how, f"{row['triangles']:,}", size, mended

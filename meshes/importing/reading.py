@@ -94,7 +94,7 @@ def _rights(found: _Found) -> tuple[str | None, str | None]:
     if found.told or not found.rights:
         return text[0], text[1]
     said = "; ".join(list(found.rights)[:MOST_RIGHTS])
-    found.notes.append(f"The files say: {said}. That is kept as the credit.")
+    found.notes.append(f"The files say: {said.rstrip('.')}. That is kept as the credit.")
     return said, AS_SAID
 
 
