@@ -106,7 +106,7 @@ class Resolver:
         check_choice("step", kind, ("walk", "rise", "walk_until", "clear"))
         skin = self.ground.skin
         if kind == "clear":
-            return self._cleared(point, heading(name, side), f"{step['of']}_{side}", self.params[step["mm"]])
+            return self._cleared(point, heading(step["toward"], side), f"{name}_{side}", self.params[step["mm"]])
         if kind == "walk_until":
             return self._turned(point, heading(name, side), self.params[step["facing_deg"]], self.params[step["most"]])
         length = self.params[step["mm"]] if kind == "walk" else self._rise(point, step)

@@ -273,10 +273,10 @@ def _markers(anatomy: Anatomy, picture: Picture, page: Page, view: View) -> list
     for structure in anatomy.structures.values():
         if structure.kind == "skin":
             mesh = structure.mesh
-            whole = np.ones(len(mesh.faces), dtype=bool)
+            faces = mesh.faces
             if window is not None and structure.key in window.keys:
-                whole = (inward_mm(window, mesh.vertices_mm)[mesh.faces] < 0).any(axis=1)
-            away |= hidden(points, view, mesh.vertices_mm, mesh.faces[whole])
+                faces = faces[(inward_mm(window, mesh.vertices_mm)[faces] < 0).any(axis=1)]
+            away |= hidden(points, view, mesh.vertices_mm, faces)
     pixels, depth = view.project(points)
     away |= ((pixels < 0) | (pixels > (view.width_px, view.height_px))).any(axis=1)
     order = [i for i in np.argsort(depth, kind="stable") if not away[i]]
