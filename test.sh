@@ -3,4 +3,4 @@
 set -eu
 cd "$(dirname "$0")"
 sh .ci/install test
-exec .venv/bin/python -m pytest "$@"
+exec .venv/bin/python -m pytest --numprocesses auto --dist loadfile "$@"
