@@ -275,10 +275,11 @@ class Scene:
             return None
         with self.origin.at("window", "at"):
             centre = as_point(self.places.point(window.at))
-        keys = tuple(self._keys(window.structures, ("window", "structures")))
+        keys, steep = tuple(self._keys(window.structures, ("window", "structures"))), len(self.scenario.view) < 2
         if window.radius_mm is not None:
-            return Window("sphere", centre, window.radius_mm, opacity=window.opacity, keys=keys)
-        return Window("half_space", centre, normal=DIRECTIONS[window.clear or "right"], opacity=window.opacity, keys=keys)
+            return Window("sphere", centre, window.radius_mm, opacity=window.opacity, keys=keys, steep=steep)
+        normal = DIRECTIONS[window.clear or "right"]
+        return Window("half_space", centre, normal=normal, opacity=window.opacity, keys=keys, steep=steep)
 
     def _probe(self) -> Probe | None:
         if self.scenario.probe is None:

@@ -85,6 +85,8 @@ class Window:
         What is left of the skin inside, 0 to 1.
     keys : tuple of str
         Structures with the window.
+    steep : bool
+        Whether it shows markers that are seen edge on: wanted where no other view of the scenario shows them better.
     """
 
     shape: Literal["sphere", "half_space"]
@@ -93,6 +95,7 @@ class Window:
     normal: Point | None = None
     opacity: float = 0.0
     keys: tuple[str, ...] = ("skin",)
+    steep: bool = False
 
     def __post_init__(self) -> None:
         _check_range("opacity of the window", self.opacity, 0.0, 1.0)

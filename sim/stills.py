@@ -262,12 +262,12 @@ def set_down(pixels: NDArray[np.uint8], box: Box, drawing: Drawing, view: View, 
 def _markers(anatomy: Anatomy, picture: Picture, page: Page, view: View) -> list[tuple[Marker, float, float]]:
     """Markers that face the camera and lie in the drawing, far ones first, with their pixels.
 
-    Skin that a window clears hides none, and one in the window is no edge of the head: there it need only face the camera.
+    Skin that a window clears hides none; in a window that shows steep places, a marker need only face the camera.
     """
     if not picture.markers:
         return []
     points, window = np.array([m.point_mm for m in picture.markers], dtype=np.float64), picture.window
-    cleared = np.zeros(len(points), dtype=bool) if window is None else inward_mm(window, points) > 0
+    cleared = inward_mm(window, points) > 0 if window is not None and window.steep else np.zeros(len(points), dtype=bool)
     facing = np.array([1.0 if m.normal is None else float(np.dot(m.normal, view.toward)) for m in picture.markers])
     away: NDArray[np.bool_] = np.asarray(facing < np.where(cleared, 0.0, EDGE_ON))
     for structure in anatomy.structures.values():

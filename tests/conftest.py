@@ -35,10 +35,13 @@ def _no_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def voxel_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of built voxels of all tests: that of `INION_CACHE` where it is set, else one that is gone with the session."""
+    """The folder of built voxels of all tests: that of `INION_CACHE` where it is set, else one of the session's processes."""
     from meshes.volume_store import FOLDER_VARIABLE
 
-    folder = Path(os.environ.get(FOLDER_VARIABLE) or tmp_path_factory.mktemp("voxels"))
+    base = tmp_path_factory.getbasetemp()
+    own = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "voxels"
+    folder = Path(os.environ.get(FOLDER_VARIABLE) or own)
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER_VARIABLE, str(folder))
         yield folder

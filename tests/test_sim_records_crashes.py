@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,7 @@ def test_what_is_older_than_a_second_outlives_a_kill(path: Path) -> None:
 
 CROWD = """
 import sys
+import tempfile
 from sim.records import Records
 with Records(sys.argv[1]) as records:
     for k in range(3):
@@ -208,7 +210,7 @@ def test_a_read_only_file_can_be_read_and_says_so(tmp_path: Path) -> None:
         records.begin("preempt-31", "both")
     before = path.read_bytes()
     for folder in tmp_path.parents:
-        if "pytest" in folder.name:  # those that pytest made for this user alone
+        if Path(tempfile.gettempdir()) in folder.parents:  # those that pytest made for this user alone
             folder.chmod(0o755)
     path.chmod(0o444)
     tmp_path.chmod(0o555)

@@ -123,8 +123,10 @@ def test_a_marker_on_steep_skin_is_shown_where_a_window_clears_the_skin(balls: A
     skin = replace(plain, shown=(Shown("skin"),), camera=Camera("posterior"))
     at_mm = (95.0, -20.0, 24.0)
     steep = (Marker("a", at_mm, "1", normal=(0.95, -0.2, 0.24)),)
-    open_ = Window("sphere", at_mm, 30, opacity=0.1)
+    open_ = Window("sphere", at_mm, 30, opacity=0.1, steep=True)
     assert difference(render_picture(balls, skin), render_picture(balls, replace(skin, markers=steep))) == 0
+    plainly = replace(skin, window=replace(open_, steep=False))  # another view shows it better
+    assert difference(render_picture(balls, plainly), render_picture(balls, replace(plainly, markers=steep))) == 0
     cleared = replace(skin, window=open_)
     assert difference(render_picture(balls, cleared), render_picture(balls, replace(cleared, markers=steep))) > 0.05
     away = (replace(steep[0], normal=(0.95, 0.2, 0.24)),)  # on the far side it stays out, window or not
