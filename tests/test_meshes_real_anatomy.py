@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
+from meshes import load_anatomy
 from meshes.archive import read_archive, write_archive
 from meshes.course_checks import ON_OBLIQUE, stations_on_surfaces
 from meshes.model import Anatomy, SurfaceMesh
 from meshes.nape import NERVE, OCI, SSC, TRAPEZIUS
 from meshes.real_anatomy import real_anatomy
 from meshes.real_seating import INSIDE, NONE, OVER, UNDER, clamped, order_along
+from meshes.subcutis import skin_thickness
 from meshes.surface import SurfaceQuery
 from scenarios.occipital import medial_third_point
 from scenarios.preempt import check_sites, preempt_sites
@@ -160,13 +163,18 @@ def test_his_parts_are_kept_and_the_rest_is_told_as_estimated(adult: Anatomy) ->
 @pytest.mark.slow
 @needs_adult
 def test_his_parts_end_with_the_model_and_under_its_skin(adult: Anatomy) -> None:
-    skin = SurfaceQuery(adult["skin"].mesh)
     assert "multifidus_right" in adult.meta["cut"] and "atlas" not in adult.meta["cut"]
-    low = min(adult[k].mesh.vertices_mm[:, 2].min() for k in adult.meta["cut"])
-    for key in (*adult.meta["cut"], "trapezius_right", "clavicle_left", "cranium"):
-        points = adult[key].mesh.vertices_mm
-        depth = -skin.signed_distance(points[points[:, 2] > low + 5.0])
-        assert depth.min() > 1.0, (key, depth.min())
+    skin, model = adult["skin"].mesh, load_anatomy()["skin"].mesh
+    query, tree, own = SurfaceQuery(skin), cKDTree(skin.vertices_mm), skin_thickness(model.vertices_mm)
+    for s in (s for s in adult.structures.values() if s.kind in ("bone", "muscle") and s.key not in adult.meta["estimated"]):
+        points = np.vstack([s.mesh.vertices_mm, s.mesh.vertices_mm[s.mesh.faces].mean(axis=1)])
+        far, near = tree.query(points, distance_upper_bound=14.0)
+        points, near = points[far < 14.0], near[far < 14.0]
+        if len(points):  # dermis over all of it, the lower end and the eyelids too
+            assert (-query.signed_distance(points) - own[near]).min() > -0.15, s.key
+    fascia = adult["superficial_fascia"].mesh.vertices_mm
+    fascia = fascia[fascia[:, 2] > skin.vertices_mm[:, 2].min() + 15.0]
+    assert query.signed_distance(fascia).max() < 0.0  # it went with the skin
 
 
 @pytest.mark.slow
