@@ -24,7 +24,8 @@ from scenarios.skin_maps import skin_map
 from sim.cameras import axes_of
 from sim.filling import FILLED, fillable
 from sim.hair import with_hair
-from sim.picture import Camera, Cut, Inset, Label, LegendItem, Line, Needle, Picture, Probe, Shown, Window
+from sim.picture import Camera, Inset, Label, LegendItem, Line, Needle, Picture, Probe
+from sim.picture_shown import Cut, Shown, Window
 from sim.places import Places, apart, as_point, unit
 from sim.procedures import Marked, aimed_at, by_ultrasound, free_needle, marked, site_needles, told
 from sim.scanning import in_plane, inset_of, probe_on_skin

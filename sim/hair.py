@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import replace
 
-from sim.picture import Cut, Picture, Shown
+from sim.picture import Picture
+from sim.picture_shown import Cut, Shown
 
 SKIN = "skin"
 EYEBROWS = ("eyebrow_left", "eyebrow_right")

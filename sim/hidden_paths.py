@@ -13,7 +13,8 @@ from meshes.model import Anatomy, Structure
 from sim.cameras import View
 from sim.canvas import Drawing
 from sim.cutting import plane_distance, spread_points
-from sim.picture import Cut, Picture
+from sim.picture import Picture
+from sim.picture_shown import Cut
 from sim.stage import HIGHLIGHT, Piece
 from sim.theme import Theme
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from meshes.model import Anatomy, Side, Structure
 from meshes.terms import split_key, terms
-from sim.picture import Shown
+from sim.picture_shown import Shown
 from sim.sheet_layers import SheetLayer
 from sim.sheets import contact_sheet
 

@@ -23,7 +23,8 @@ from sim.landmark_rows import Row
 from sim.lettering import line_height, text_width
 from sim.overlay import Sheet, place_labels, write_labels, write_scale_bar, write_title_and_caption
 from sim.page import Box, Page, lay_out
-from sim.picture import Camera, Label, Picture, Shown
+from sim.picture import Camera, Label, Picture
+from sim.picture_shown import Shown
 from sim.stage import light, pieces_of
 from sim.stills import blank_paper, set_down
 from sim.theme import Theme, load_theme

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from meshes.model import Anatomy
 from scenarios.sites import InjectionSite, read_table
 from sim.cameras import View, axes_of, edge_marks
-from sim.picture import Camera, Picture, Shown
+from sim.picture import Camera, Picture
+from sim.picture_shown import Shown
 from sim.places import as_point
 from sim.plates import Plate, framed, plate
 from sim.stills import lowest_mm

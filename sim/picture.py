@@ -9,98 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Point = tuple[float, float, float]
+from sim.picture_shown import Cut, Point, Shown, Window, check_range
 
 MIN_SIDE_PX = 64
 MAX_WIDTH_PX = 7680
 MAX_HEIGHT_PX = 7680
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One structure of the picture.
-
-    Parameters
-    ----------
-    key : str
-        Key of the structure in the anatomy.
-    opacity : float
-        1 is solid. Below 1 a skin becomes a clear shell that stays visible at its outline, any other structure glass.
-    highlight : bool
-        Brighter and more saturated; whatever is not highlighted is then muted a little.
-    colour : str, optional
-        In place of the style's colour.
-    behind : {'hidden', 'dashed'}
-        Of a nerve or vessel: what lies behind other structures is not seen, or its axis is drawn in dashes.
-    """
-
-    key: str
-    opacity: float = 1.0
-    highlight: bool = False
-    colour: str | None = None
-    behind: Literal["hidden", "dashed"] = "hidden"
-
-    def __post_init__(self) -> None:
-        _check_range(f"opacity of {self.key!r}", self.opacity, 0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A plane that takes away one side of some structures, and closes them with a flat face.
-
-    Parameters
-    ----------
-    point_mm : (x, y, z)
-        A point of the plane.
-    normal : (x, y, z)
-        Points to the side that is taken away.
-    keys : tuple of str
-        Structures that are cut; none given cuts all that are shown.
-    capped, fill : bool
-        Close the openings; and the space between structures (`sim.filling`).
-    """
-
-    point_mm: Point
-    normal: Point
-    keys: tuple[str, ...] = ()
-    capped: bool = True
-    fill: bool = False
-
-
-@dataclass(frozen=True)
-class Window:
-    """A region in which the skin (or other covering structures) is cleared away.
-
-    Parameters
-    ----------
-    shape : {'sphere', 'half_space'}
-        Ball about `centre_mm`, or all on the side of `normal`.
-    centre_mm : (x, y, z)
-        Of the ball, or a point of the plane.
-    radius_mm : float
-        Of the ball.
-    normal : (x, y, z), optional
-        Of the half space, toward the side that is cleared.
-    opacity : float
-        What is left of the skin inside, 0 to 1.
-    keys : tuple of str
-        Structures with the window.
-    steep : bool
-        Whether it shows markers that are seen edge on: wanted where no other view of the scenario shows them better.
-    """
-
-    shape: Literal["sphere", "half_space"]
-    centre_mm: Point
-    radius_mm: float = 45.0
-    normal: Point | None = None
-    opacity: float = 0.0
-    keys: tuple[str, ...] = ("skin",)
-    steep: bool = False
-
-    def __post_init__(self) -> None:
-        _check_range("opacity of the window", self.opacity, 0.0, 1.0)
-        if self.shape == "half_space" and self.normal is None:
-            raise ValueError("A window that is a half space needs a normal.")
 
 
 @dataclass(frozen=True)
@@ -234,7 +147,7 @@ class SkinPaint:
     opacity: float = 0.8
 
     def __post_init__(self) -> None:
-        _check_range(f"opacity of {self.region!r}", self.opacity, 0.0, 1.0)
+        check_range(f"opacity of {self.region!r}", self.opacity, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -329,9 +242,9 @@ class Camera:
     zoom: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_range("zoom", self.zoom, 0.01, 1000.0)
+        check_range("zoom", self.zoom, 0.01, 1000.0)
         if self.width_mm is not None:
-            _check_range("width_mm of the camera", self.width_mm, 1.0, 5000.0)
+            check_range("width_mm of the camera", self.width_mm, 1.0, 5000.0)
 
 
 @dataclass(frozen=True)
@@ -393,11 +306,5 @@ class Picture:
     transparent: bool = False
 
     def __post_init__(self) -> None:
-        _check_range("width of the picture", self.width_px, MIN_SIDE_PX, MAX_WIDTH_PX)
-        _check_range("height of the picture", self.height_px, MIN_SIDE_PX, MAX_HEIGHT_PX)
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    """Raise ValueError unless low <= value <= high."""
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value}; it must lie between {low:g} and {high:g}.")
+        check_range("width of the picture", self.width_px, MIN_SIDE_PX, MAX_WIDTH_PX)
+        check_range("height of the picture", self.height_px, MIN_SIDE_PX, MAX_HEIGHT_PX)

@@ -14,7 +14,7 @@ from meshes.model import Anatomy, Structure
 from scenarios.basics import Place
 from scenarios.selection import select_one
 from scenarios.sites import Ground
-from sim.picture import Point
+from sim.picture_shown import Point
 
 Array = NDArray[np.float64]
 SKIN_REACH_MM = 150.0

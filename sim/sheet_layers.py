@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from meshes.model import Anatomy
 from meshes.terms import split_key, terms
 from scenarios.selection import catalogue, select
-from sim.picture import Shown
+from sim.picture_shown import Shown
 from sim.stills import FLOOR_MM, lowest_mm
 from sim.tables import table
 

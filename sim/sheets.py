@@ -18,7 +18,8 @@ from sim.labels import balanced
 from sim.lettering import line_height, text_width
 from sim.overlay import Sheet, place_labels, write_labels, write_scale_bar, write_title_and_caption
 from sim.page import Box, Page, lay_out
-from sim.picture import Camera, Cut, Label, Picture
+from sim.picture import Camera, Label, Picture
+from sim.picture_shown import Cut
 from sim.sheet_layers import SheetLayer, names_of, numbers_of, sheet_views
 from sim.stage import light, pieces_of
 from sim.stills import FADE, blank_paper, floor_row, lowest_mm, set_down

@@ -15,7 +15,8 @@ from sim.cameras import View
 from sim.cutting import cap, clip, plane_distance
 from sim.filling import filling
 from sim.marks import Mark, marks_of, tube
-from sim.picture import Picture, Shown, Window
+from sim.picture import Picture
+from sim.picture_shown import Shown, Window
 from sim.skin_paint import Coat, coat_of
 from sim.theme import Theme
 

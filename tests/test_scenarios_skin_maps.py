@@ -15,7 +15,8 @@ from meshes.points import FLIP
 from scenarios.skin_maps import map_middle, map_names, skin_map, skin_weight, weight_at
 from sim.anatomies import load_anatomy
 from sim.cameras import View
-from sim.picture import Camera, Picture, Shown, SkinPaint
+from sim.picture import Camera, Picture, SkinPaint
+from sim.picture_shown import Shown
 from sim.skin_paint import coat_of, refined
 from sim.theme import load_theme
 

@@ -17,7 +17,8 @@ from sim.figures import FigurePage, figure_of
 from sim.lettering import text_width
 from sim.marks import ball, tube
 from sim.palette_checks import printable
-from sim.picture import Camera, Cut, Label, Needle, Picture, Shown
+from sim.picture import Camera, Label, Needle, Picture
+from sim.picture_shown import Cut, Shown
 from sim.stills import compose_still, render
 from sim.vector_plate import Stroke
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sim.hair import EYEBROWS, HAIR, with_hair
-from sim.picture import Cut, Picture, Shown, Window
+from sim.picture import Picture
+from sim.picture_shown import Cut, Shown, Window
 
 ALL = ("skin", *EYEBROWS, *HAIR)
 

@@ -10,7 +10,8 @@ from PIL import Image  # noqa: TID253
 
 from meshes.model import Anatomy, Structure, SurfaceMesh
 from sim.marks import ball, tube
-from sim.picture import Camera, Cut, Label, LegendItem, Marker, Picture, Probe, Shown, Window
+from sim.picture import Camera, Label, LegendItem, Marker, Picture, Probe
+from sim.picture_shown import Cut, Shown, Window
 from sim.stills import difference, read_metadata, render, render_picture, save_png
 from sim.theme import load_theme, style_names
 

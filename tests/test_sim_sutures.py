@@ -7,7 +7,8 @@ from meshes.model import Anatomy, Structure
 from meshes.surface import SurfaceQuery
 from sim.cameras import stand
 from sim.marks import ball
-from sim.picture import Camera, Cut, Picture, Shown
+from sim.picture import Camera, Picture
+from sim.picture_shown import Cut, Shown
 from sim.stage import light, pieces_of
 from sim.sutures import LIFT_MM, WIDTH_MM, sutures_of
 from sim.theme import load_theme

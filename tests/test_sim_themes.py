@@ -10,7 +10,8 @@ from meshes.model import Anatomy, Structure
 from meshes.terms import terms
 from sim import palette_checks as checks
 from sim.marks import ball, tube
-from sim.picture import Camera, Label, LegendItem, Picture, Shown
+from sim.picture import Camera, Label, LegendItem, Picture
+from sim.picture_shown import Shown
 from sim.tables import table
 from sim.theme import hex_colour, load_theme
 

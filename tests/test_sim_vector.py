@@ -16,7 +16,8 @@ from meshes.model import Anatomy, Structure
 from scenarios.loader import load_scenario
 from sim.lettering import font, left_end, text_width
 from sim.marks import ball, tube
-from sim.picture import Camera, Label, LegendItem, Marker, Picture, Shown
+from sim.picture import Camera, Label, LegendItem, Marker, Picture
+from sim.picture_shown import Shown
 from sim.stills import Rendering, difference, read_metadata, render
 from sim.theme import load_theme
 from sim.vector_pdf import PX_PER_INCH, pdf_bytes

@@ -17,7 +17,8 @@ from sim.debrief.html import Html, esc, joined, n, tag
 from sim.explain.page_parts import Tongue
 from sim.lettering import line_height, text_width, wrapped
 from sim.page import lay_out
-from sim.picture import Camera, Line, Needle, Picture, Probe, Shown
+from sim.picture import Camera, Line, Needle, Picture, Probe
+from sim.picture_shown import Shown
 from sim.theme import load_theme
 
 if TYPE_CHECKING:

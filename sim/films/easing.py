@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cameras import VIEWS, View
-from sim.picture import Camera, Point
+from sim.picture import Camera
+from sim.picture_shown import Point
 
 Array = NDArray[np.float64]
 

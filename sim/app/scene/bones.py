@@ -19,7 +19,8 @@ from sim.app.scene.window import LiveWindow
 from sim.cameras import axes_of
 from sim.films.actors import clear_actors, solid_actor
 from sim.landmark_sheet import BONY, GLASS, OUT_MM, SEEN_MM, STYLE
-from sim.picture import Camera, Picture, Shown
+from sim.picture import Camera, Picture
+from sim.picture_shown import Shown
 from sim.stage import Piece, pieces_of
 from sim.tables import table
 from sim.theme import load_theme
