@@ -46,6 +46,7 @@ def test_places_of_the_chart_lie_on_the_skin() -> None:
     assert not away
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["subcutaneous_fat", "superficial_fascia"])
 def test_layers_are_closed_light_and_reach_the_cut(parts: dict[str, Part], key: str) -> None:
     import trimesh

@@ -67,6 +67,7 @@ def opened(path: Path) -> Pixels:
 # ---- stills
 
 
+@pytest.mark.slow
 def test_from_the_command_to_the_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With nothing shared or stubbed."""
     assert done(capsys, "-o", "a.png") == "a.png\n"
