@@ -106,7 +106,7 @@ def test_a_killed_worker_is_replaced_and_its_items_are_made_again(tmp_path: Path
 def test_a_run_that_is_stopped_from_the_keyboard_leaves_all_sound(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     plan, out = tmp_path / "plan.toml", tmp_path / "out"
-    plan.write_text(BOTH_SIDES)
+    plan.write_text(BOTH_SIDES.replace("images = 3", "images = 60"))  # so that there is much left to do when it is stopped
     program = started(plan, out)
     wait_for(lambda: len(finished(out)) >= 1 or program.poll() is not None)
     workers = worker_pids(program.pid)
