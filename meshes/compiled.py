@@ -6,8 +6,8 @@ too old.
 
 from __future__ import annotations
 
-from numba import config, njit, prange
+from numba import config, get_num_threads, njit, prange, set_num_threads
 
 config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]  # numba makes it at run time
 
-__all__ = ["njit", "prange"]
+__all__ = ["get_num_threads", "njit", "prange", "set_num_threads"]

@@ -169,9 +169,9 @@ def keep_to_one_core(*, everywhere: bool) -> None:
     everywhere : bool
         Also the trees of SciPy and the filters of VTK, which ask the system how many cores there are.
     """
-    import numba
+    from meshes.compiled import set_num_threads
 
-    numba.set_num_threads(1)
+    set_num_threads(1)
     if everywhere:
         from vtkmodules.vtkCommonCore import vtkMultiThreader
 

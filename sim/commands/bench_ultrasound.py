@@ -68,11 +68,10 @@ def child(part: str, told: str) -> None:
 
 def frames(threads: int, count: int) -> Row:
     """Time whole frames, sampling to grey pixels, while the probe moves from each to the next."""
-    import numba
-
+    from meshes.compiled import get_num_threads, set_num_threads
     from sim.ultrasound.scanner import Scanner
 
-    numba.set_num_threads(min(threads, numba.get_num_threads()))
+    set_num_threads(min(threads, get_num_threads()))
     anatomy, rows = _anatomy(), []
     for name in POSES:
         poses, scanner = moving(anatomy, name, count + WARM), Scanner(anatomy)
@@ -81,7 +80,7 @@ def frames(threads: int, count: int) -> Row:
             extras = _extras(set_so, poses[0]) if whole else {}
             spent = timed([partial(set_so.image, **extras)] * len(poses), poses)[WARM:]
             rows.append({"pose": name, "size": f"{lines}x{samples}x{planes}", "with": sorted(extras), **_spread(spent)})
-    return {"threads": numba.get_num_threads(), "rows": rows}
+    return {"threads": get_num_threads(), "rows": rows}
 
 
 def start(born: float) -> Row:
