@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meshes.model import SurfaceMesh
+from meshes.points import FLIP
 
 Array = NDArray[np.float64]
 
@@ -81,5 +82,5 @@ class RealParts:
         """Return points (n, 3) mm that were given in the scan's RAS where the parts now are."""
         given = np.atleast_2d(np.asarray(points, dtype=np.float64))
         if self.mirrored:
-            given = given * np.array([-1.0, 1.0, 1.0])
+            given = given * FLIP
         return np.asarray(given @ self.turn.T)

@@ -94,11 +94,11 @@ sim.training.metrics sim.training.moves sim.training.runs sim.training.reference
 sim.training.scripted_prepare sim.training.scripted_view sim.training.scripted_scan sim.training.scripted_needle
 sim.training.scripted_sites sim.training.scripted_expert sim.training.scripted_novice sim.training.scripted sim.landmark_effects
 sim.debrief sim.debrief.html sim.explain.page_parts sim.explain.page_articles sim.explain.page_frame sim.explain.page_pictures
-sim.explain.page_scan sim.debrief.charts sim.debrief.moments sim.debrief.overlay sim.app.scene.vtk sim.app.scene.eye
-sim.films.actors sim.films.ultrasound sim.films.window sim.films.frames sim.app.scene.sight sim.app.scene.bake
-sim.explain.model_surfaces sim.explain.model_store sim.explain.page_sight sim.explain.page_views sim.app.scene.store
-sim.app.scene.model sim.app.scene.parts sim.explain.model_tools sim.explain.model_maps sim.explain.model sim.explain.page
-sim.handout_figure sim.handout sim.app.local_scene sim.app.scene.actors sim.app.scene.stamps sim.app.scene.window
+sim.explain.page_scan sim.debrief.charts sim.debrief.moments sim.debrief.overlay sim.app.scene.vtk sim.films.actors
+sim.films.ultrasound sim.films.window sim.films.frames sim.app.scene.sight sim.app.scene.bake sim.explain.model_surfaces
+sim.explain.model_store sim.explain.page_sight sim.explain.page_views sim.app.scene.store sim.app.scene.model
+sim.app.scene.parts sim.explain.model_tools sim.explain.model_maps sim.explain.model sim.explain.page sim.handout_figure
+sim.handout sim.app.local_scene sim.app.scene.actors sim.app.scene.stamps sim.app.scene.window sim.app.scene.eye
 sim.app.scene.bones sim.app.scene.live sim.app.pictures sim.app.shelf sim.debrief.timeline sim.debrief.parts sim.app.showing
 sim.debrief.pictures sim.debrief.scores sim.debrief.sites sim.debrief.page sim.app sim.app.cursor sim.app.messages sim.app.local
 sim.app.local_link sim.app.telling sim.app.session sim.app.seat sim.app.instructor sim.app.server sim.app.notebook sim.app.scene

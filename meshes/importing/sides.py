@@ -14,11 +14,11 @@ from meshes.importing.orientation import MM, TO_RAS, axes_in_words
 from meshes.importing.pieces import components
 from meshes.importing.raw import ImportFault
 from meshes.model import SurfaceMesh
+from meshes.points import FLIP
 from meshes.real_fit import Similarity
 from meshes.terms import split_key
 
 Array = NDArray[np.float64]
-FLIP = np.array([-1.0, 1.0, 1.0])
 ASIDE_MM = 4.0  # from the median plane, from which on a part has a side
 OVER = 0.05  # share of a piece that may lie over the median plane
 OVER_MM = 3.0

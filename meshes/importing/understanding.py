@@ -29,8 +29,9 @@ from meshes.importing.orientation import (
 )
 from meshes.importing.pieces import open_edges
 from meshes.importing.raw import FRAMES, UNITS, ImportFault, RawPart, RawParts
-from meshes.importing.sides import FLIP, check_mirrored, check_places, placed, sided
-from meshes.model import SurfaceMesh, joined_meshes
+from meshes.importing.sides import check_mirrored, check_places, placed, sided
+from meshes.model import SurfaceMesh, joined_meshes, mirrored_mesh
+from meshes.points import FLIP
 from meshes.real_dress import outward
 from meshes.real_fit import Similarity
 from meshes.real_parts import RealPart, RealParts
@@ -229,7 +230,7 @@ def _level(seat: Seat, axes: Array, mirrored: bool) -> Array:
 
 def _laid(mesh: SurfaceMesh, turn: Array, mirrored: bool) -> SurfaceMesh:
     if mirrored:
-        mesh = SurfaceMesh(mesh.vertices_mm * FLIP, mesh.faces[:, ::-1].copy(), mesh.normals * FLIP)
+        mesh = mirrored_mesh(mesh)
     return _turned(mesh, turn)
 
 

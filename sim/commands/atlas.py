@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.commands.faults import BadInput, cannot
+from sim.commands.faults import BadInput, library_faults
 
 if TYPE_CHECKING:
     from meshes.atlas_files import Atlas
@@ -78,7 +77,7 @@ def _install(args: argparse.Namespace) -> int:
     from sim.progress import progress
 
     known = _atlas(args.name)
-    with _told(), _copy(args, known) as place, opened(place, known) as copy:
+    with library_faults(), _copy(args, known) as place, opened(place, known) as copy:
         with progress("installing", len(groups(known, copy)) + STAGES, quiet=args.quiet or args.json) as step:
             done = install(known, copy, step)
         mb = library.bytes_of(known.name) / 1e6
@@ -119,7 +118,7 @@ def _verify(args: argparse.Namespace) -> int:
     from meshes import library
     from meshes.atlas_files import faults, opened
 
-    with _told():
+    with library_faults():
         if args.copy is not None:
             known = _atlas(args.name)
             with opened(args.copy, known) as copy:
@@ -148,7 +147,7 @@ def _remove(args: argparse.Namespace) -> int:
 
     left = staging(atlas(args.name)) if args.name in ATLASES else None
     half = left is not None and left.is_dir()
-    with _told():
+    with library_faults():
         here = args.name in library.names()
         if here or not half:
             _kept(args.name)
@@ -183,25 +182,6 @@ def _kept(name: str) -> None:
         if name in ATLASES:
             raise BadInput(f"{name} is not installed; `inion atlas install {name}`.")
         raise BadInput(unknown("anatomy", name, list(dict.fromkeys([*library.names(), *ATLASES]))))
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Faults of files and disks as one line."""
-    from meshes import library
-
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            place = f"{error.filename or library.folder()}: cannot be written ({error.strerror})"
-            raise BadInput(
-                f"{place}. Make room, or set {library.FOLDER_VARIABLE} to a folder elsewhere; what was there is still good."
-            ) from error
-        fault = str(cannot("be used", error.filename or library.folder(), error))
-        raise BadInput(fault.replace("choose another folder with -o", f"set {library.FOLDER_VARIABLE} to another")) from error
-    except ValueError as error:
-        raise error if isinstance(error, BadInput) else BadInput(str(error)) from error
 
 
 def _answer(args: argparse.Namespace, told: dict[str, Any], text: str, status: int) -> int:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.commands.faults import BadInput, cannot
+from sim.commands.faults import BadInput, cannot, library_faults
 from sim.commands.import_landmarks import estimated, given_points, landmarks_of, settled
 from sim.commands.render import writable
 
@@ -36,13 +34,13 @@ def run(args: argparse.Namespace) -> int:
 
     agreed = args.yes or args.map is not None
     _check(args, agreed=agreed)
-    with _told(args), progress("importing", len(STAGES) if agreed else 3, quiet=args.quiet or args.json) as step:
+    with library_faults(), progress("importing", len(STAGES) if agreed else 3, quiet=args.quiet or args.json) as step:
         step(STAGES[0])
         given = given_points(args.landmarks)
         raw, files = _read(args)
         step(STAGES[1])
         real = _understood(args, raw, agreed=agreed)
-        parts = _named(real)
+        parts = real.keyed()
         step(STAGES[2])
         marks = landmarks_of(real, raw, given)
         report = _report(args, raw, real, marks, files)
@@ -59,7 +57,7 @@ def _check(args: argparse.Namespace, *, agreed: bool) -> None:
     """Refuse what can be refused before anything is read."""
     from meshes import library
 
-    with _told(args):
+    with library_faults():
         library.check_name(args.name)
     if args.name in library.names() and not args.replace:
         raise BadInput(f"there is an anatomy {args.name!r} already; choose another --name, or add --replace.")
@@ -153,14 +151,6 @@ def _write_map(args: argparse.Namespace, raw: RawParts) -> None:
         write_whole(_map_path(args), lambda stream: stream.write(text.encode()))
     except OSError as error:
         raise cannot("be written", _map_path(args), error) from error
-
-
-def _named(real: RealParts) -> dict[str, SurfaceMesh]:
-    """The meshes of the parts that are known, by key."""
-    parts = real.keyed()
-    if "cranium" not in parts:
-        raise BadInput("no part is the skull; without a skull base the head has no frame. Name one 'cranium' in a mapping file.")
-    return parts
 
 
 def _report(
@@ -272,23 +262,3 @@ def _installed(args: argparse.Namespace, report: Report, home: Path) -> int:
     lines.append(f"Next: `inion render gon-path --anatomy {args.name}`, `inion scan --anatomy {args.name}`.")
     print("\n".join(lines))
     return 0
-
-
-@contextmanager
-def _told(args: argparse.Namespace) -> Iterator[None]:
-    """Faults of files, surfaces and disks as one line."""
-    try:
-        yield
-    except BadInput:
-        raise
-    except OSError as error:
-        from meshes import library
-
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            cure = f"Make room, or set {library.FOLDER_VARIABLE} to a folder elsewhere; what was there is still good."
-            raise BadInput(f"{error.filename or library.folder()}: cannot be written ({error.strerror}). {cure}") from error
-        fault = str(cannot("be used", error.filename or args.name, error))
-        ours = Path(str(error.filename)).is_relative_to(library.folder())
-        raise BadInput(_elsewhere(fault) if ours else fault) from error
-    except ValueError as error:
-        raise BadInput(" ".join(str(error).split())) from error

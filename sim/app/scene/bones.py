@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshes._check import check_choice
-from meshes.model import Anatomy, SurfaceMesh
+from meshes.model import Anatomy, joined_meshes
 from meshes.real_correct import own_parts
 from meshes.surface import SurfaceQuery
 from sim import shading
 from sim.app.scene.eye import FAR_MM, Eye, checked
-from sim.app.scene.stamps import lay_bar, lay_sides
 from sim.app.scene.window import LiveWindow
 from sim.cameras import axes_of
 from sim.films.actors import clear_actors, solid_actor
@@ -66,13 +65,8 @@ class BoneScene(Eye):
         light = shading.occupancy([p.mesh for p in pieces])
         groups = {key: [p for p in pieces if p.key == key] for key in self.bones}
         self._solid = {key: solid_actor(group, light, self._theme, 0) for key, group in groups.items()}
-        super().__init__(np.vstack([anatomy[k].mesh.vertices_mm for k in self.bones]), self._window.size, self._window.aim)
+        super().__init__(np.vstack([anatomy[k].mesh.vertices_mm for k in self.bones]), self._window)
         self.show("glass")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height, pixels."""
-        return self._window.size
 
     def wear(self, anatomy: Anatomy) -> None:
         """Show the same bones with the skin of an anatomy that was made anew from them."""
@@ -116,19 +110,7 @@ class BoneScene(Eye):
 
     def image(self, *, fine: bool = False) -> Pixels:
         """Return the picture (height, width, 3), row 0 at the top; `fine` for smooth edges, at four times the time."""
-        pixels = self._window.fine_image() if fine else self._window.image()
-        lay_sides(pixels, self.camera, self._theme)
-        lay_bar(pixels, self.camera, self._theme)
-        return pixels
-
-    def resize(self, size: tuple[int, int]) -> None:
-        """Change width and height, pixels; what is in the middle stays there, at the same scale."""
-        self._window.resize(checked(size))
-        self._resized(self.size)
-
-    def close(self) -> None:
-        """Give the window back; nothing can be drawn after."""
-        self._window.close()
+        return self._stamped(self._theme, fine=fine)
 
     def query(self, key: str) -> SurfaceQuery:
         """Return the search trees of a structure's surface."""
@@ -148,11 +130,7 @@ class BoneScene(Eye):
         if len(self.shown) == 1:
             return self.query(self.shown[0])
         if "" not in self._queries:
-            meshes = [self._anatomy[k].mesh for k in self.shown]
-            start = np.cumsum([0] + [len(m.vertices_mm) for m in meshes])
-            faces = np.concatenate([m.faces + n for m, n in zip(meshes, start, strict=False)])
-            points, normals = (np.concatenate([getattr(m, f) for m in meshes]) for f in ("vertices_mm", "normals"))
-            self._queries[""] = SurfaceQuery(SurfaceMesh(points, faces, normals))
+            self._queries[""] = SurfaceQuery(joined_meshes([self._anatomy[k].mesh for k in self.shown]))
         return self._queries[""]
 
     def _skin(self, opacity: float) -> list[vtkActor]:

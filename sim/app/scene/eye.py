@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sim.app.scene.stamps import lay_bar, lay_sides
+from sim.app.scene.window import LiveWindow
 from sim.cameras import VIEWS, View, axes_of, stand
 from sim.picture import Camera
 from sim.tables import table
+from sim.theme import Theme
 
 Array = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
 LEAST_PX, MOST_PX = 64, 4096
 FAR_MM = 1000.0
 
 
 class Eye:
-    """A camera in parallel projection that walks round a patient.
+    """A camera in parallel projection that walks round a patient, and the window into which it looks.
 
     Parameters
     ----------
     extent_mm : (n, 3) array
         What a named view shows whole, mm RAS.
-    size : (int, int)
-        Width and height of the picture, pixels.
-    aim : callable
-        Told each new view.
+    window : LiveWindow
+        Told each new view; closed with this.
     """
 
-    def __init__(self, extent_mm: Array, size: tuple[int, int], aim: Callable[[View], None]) -> None:
-        self._extent_mm, self._pixels, self._aim = extent_mm, size, aim
+    def __init__(self, extent_mm: Array, window: LiveWindow) -> None:
+        self._extent_mm, self._window = extent_mm, window
         self._azimuth, self._elevation = 0.0, 0.0
         self.view("posterior")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, pixels."""
+        return self._window.size
 
     @property
     def camera(self) -> View:
@@ -50,8 +55,8 @@ class Eye:
         axes_of(Camera(view=name))
         self._azimuth, self._elevation = VIEWS[name]
         room = 2 * table("app_scene")["camera"]["room_mm"]
-        fitted = stand(self._camera(), self._extent_mm, *self._pixels)
-        across = (self._pixels[0] / fitted.px_per_mm, self._pixels[1] / fitted.px_per_mm)
+        fitted = stand(self._camera(), self._extent_mm, *self.size)
+        across = (self.size[0] / fitted.px_per_mm, self.size[1] / fitted.px_per_mm)
         self._look(fitted.focus_mm, across[0] * (1 + room / min(across)))
 
     def look_at(self, point_mm: ArrayLike, width_mm: float) -> None:
@@ -89,10 +94,22 @@ class Eye:
         across = ((x - seen.width_px / 2) * seen.right - (y - seen.height_px / 2) * seen.up) / seen.px_per_mm
         return seen.focus_mm + across + FAR_MM * seen.toward, -seen.toward
 
-    def _resized(self, size: tuple[int, int]) -> None:
-        """Take another size; what is in the middle stays there, at the same scale."""
-        scale, self._pixels = self._view.px_per_mm, size
-        self._look(self._view.focus_mm, size[0] / scale)
+    def resize(self, size: tuple[int, int]) -> None:
+        """Change width and height, pixels; what is in the middle stays there, at the same scale."""
+        scale = self._view.px_per_mm
+        self._window.resize(checked(size))
+        self._look(self._view.focus_mm, self.size[0] / scale)
+
+    def close(self) -> None:
+        """Give the window back; nothing can be drawn after."""
+        self._window.close()
+
+    def _stamped(self, theme: Theme, *, fine: bool) -> Pixels:
+        """The picture (height, width, 3), row 0 at the top, with the patient's sides and a scale bar."""
+        pixels = self._window.fine_image() if fine else self._window.image()
+        lay_sides(pixels, self._view, theme)
+        lay_bar(pixels, self._view, theme)
+        return pixels
 
     def _camera(self, focus_mm: Array | None = None, width_mm: float | None = None) -> Camera:
         focus = None if focus_mm is None else (float(focus_mm[0]), float(focus_mm[1]), float(focus_mm[2]))
@@ -102,8 +119,8 @@ class Eye:
         """Take a stand, and tell."""
         low, high = table("app_scene")["camera"]["widths_mm"]
         self._width_mm = float(np.clip(width_mm, low, high))
-        self._view = stand(self._camera(focus_mm, self._width_mm), focus_mm[None], *self._pixels)
-        self._aim(self._view)
+        self._view = stand(self._camera(focus_mm, self._width_mm), focus_mm[None], *self.size)
+        self._window.aim(self._view)
 
 
 def checked(size: tuple[int, int]) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from sim.app.scene.actors import Anatomical, Tools
 from sim.app.scene.eye import FAR_MM, Eye, checked
 from sim.app.scene.model import SceneModel
 from sim.app.scene.parts import Fluid, Held
-from sim.app.scene.stamps import lay_bar, lay_names, lay_sides
+from sim.app.scene.stamps import lay_names
 from sim.app.scene.window import LiveWindow
 from sim.tables import table
 from sim.theme import load_theme
@@ -60,13 +60,8 @@ class Scene(Eye):
         self._shown: tuple[str, tuple[str, ...]] | None = None
         self._marks: Mapping[str, Array] = MappingProxyType({})
         self._normals: dict[str, tuple[bytes, Array]] = {}
-        super().__init__(model.extent_mm, self.size, self._window.aim)
+        super().__init__(model.extent_mm, self._window)
         self.show("skin")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height, pixels."""
-        return self._window.size
 
     # What is shown
 
@@ -156,9 +151,7 @@ class Scene(Eye):
             Smooth edges, at four times the time: for a picture that stands still.
         """
         self._tools.fit(self._view.px_per_mm)
-        pixels = self._window.fine_image() if fine else self._window.image()
-        lay_sides(pixels, self._view, self._theme)
-        lay_bar(pixels, self._view, self._theme)
+        pixels = self._stamped(self._theme, fine=fine)
         if self.names and self._marks:
             lay_names(pixels, self._view, self._marks, self._mark_normals(), self._theme)
         return pixels
@@ -170,15 +163,6 @@ class Scene(Eye):
         out = io.BytesIO()
         Image.fromarray(self.image(fine=fine)).save(out, "JPEG", quality=quality)
         return out.getvalue()
-
-    def resize(self, size: tuple[int, int]) -> None:
-        """Change width and height, pixels; what is in the middle stays there, at the same scale."""
-        self._window.resize(checked(size))
-        self._resized(self.size)
-
-    def close(self) -> None:
-        """Give the window back; nothing can be drawn after."""
-        self._window.close()
 
     def __enter__(self) -> Scene:
         return self
