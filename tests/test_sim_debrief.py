@@ -21,7 +21,7 @@ from sim.training.scoring import score, told
 from sim.training.state import TrialLog
 from sim.training.trial import replay
 from sim.training.world import World, world_for
-from tests.debriefs import NAME, Reader, act, given_about, referred
+from tests.debriefs import NAME, Reader, a_faulty_log, act, given_about, referred
 
 if TYPE_CHECKING:
     from sim.app.scene.live import SceneModel
@@ -44,18 +44,7 @@ def world(anatomy: Anatomy) -> World:
 
 @pytest.fixture(scope="module")
 def log(world: World) -> TrialLog:
-    """No aspiration before the first injection, two punctures, a landmark marked badly."""
-    t = world.targets[0]
-    place = {"point_mm": t.skin_mm.tolist(), "direction": t.direction.tolist()}
-    beside = {"point_mm": (t.skin_mm + [9.0, 0, 4]).tolist(), "direction": t.direction.tolist()}
-    deep, off = float(t.depth_mm), (world.landmarks["inion"] + [4, 0, 0]).tolist()
-    actions = [
-        act("choose_side", 1, side="right"), act("mark", 5, name="inion", point_mm=off), act("needle_place", 20, **beside),
-        act("needle_advance", 22, mm=deep), act("inject", 25, ml=0.5), act("needle_remove", 30), act("needle_place", 40, **place),
-        act("needle_advance", 43, mm=deep), act("aspirate", 45), act("inject", 50, ml=1.0), act("needle_remove", 60),
-        act("finish", 65),
-    ]  # fmt: skip
-    return given_about(replay(world, actions))
+    return a_faulty_log(world)
 
 
 @pytest.fixture(scope="module")
